@@ -157,6 +157,8 @@
 // The documentation shows the methods of `Socket` and `Context` in the order of the modules: see `socket/mod.rs`.
 mod socket;
 
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+pub mod aio;
 mod bit_set;
 pub mod c_names;
 pub mod coming_from;

@@ -2,6 +2,8 @@
 //! way in which C functions report failure.
 
 mod adopt;
+#[cfg(feature = "tokio")]
+mod async_fd;
 mod by_type;
 mod context;
 mod global;
@@ -17,9 +19,13 @@ mod poll;
 #[cfg(feature = "draft")]
 mod ppoll;
 mod process;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+mod signalled;
 mod socket;
 mod timers;
 
+#[cfg(feature = "tokio")]
+pub(crate) use async_fd::register_with_tokio;
 pub(crate) use by_type::{ByType, by_type};
 pub(crate) use context::RawContext;
 pub(crate) use global::{KeyText, curve_keypair, curve_public, has, version, z85_decode, z85_encode};
@@ -35,5 +41,7 @@ pub(crate) use poll::poll;
 #[cfg(feature = "draft")]
 pub(crate) use ppoll::{SignalSet, ppoll};
 pub(crate) use process::{PerProcess, catch_signal, count_forks};
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+pub(crate) use signalled::Signalled;
 pub(crate) use socket::RawValue;
 pub(crate) use timers::RawTimers;

@@ -233,7 +233,7 @@ impl Core {
     }
 
     /// Sends a message, or a part of one. With `more`, other parts follow it.
-    pub(super) fn send_message(&self, mut message: Message, more: bool, wait: Wait) -> Result<(), SendError> {
+    pub(crate) fn send_message(&self, mut message: Message, more: bool, wait: Wait) -> Result<(), SendError> {
         let checked = self.check_parts(more).and_then(|()| self.check_raw_parts(1, more));
         #[cfg(feature = "draft")]
         let checked = checked.and_then(|()| self.check_part(message.raw(), more));

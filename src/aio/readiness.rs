@@ -1,0 +1,190 @@
+//! The waits of two tasks, a sender and a receiver, for one socket.
+//!
+//! libzmq's descriptor signals that the socket has commands, not that it is ready, and signals each command once. Any call on the
+//! socket may process commands, also those that the other task waits for. A task therefore waits in this order:
+//!
+//! 1. It tries its call.
+//! 2. It registers its waker, and registers with the runtime for the next signal.
+//! 3. It reads `ZMQ_EVENTS`, which processes all commands that signalled before. If the other task's event is set, it wakes that
+//!    task. If its own event is not set, it waits: every later command signals.
+//! 4. If its own event is set, it tries its call again.
+//!
+//! After a call that succeeded, a task reads `ZMQ_EVENTS` only if the other task waits.
+//!
+//! `ZMQ_POLLOUT` can be set although a send finds no room: a ROUTER with `ZMQ_ROUTER_MANDATORY`, a STREAM, a SERVER or a PEER whose
+//! peer is full, and an XPUB with `ZMQ_XPUB_NODROP`. In step 3 such a sender cannot see whether the commands that it processes
+//! concern it. It tries again after each look at `ZMQ_EVENTS`, until no command has come between its last try and its last look.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use crate::error::Errno;
+use crate::lock::lock;
+use crate::poll_events::PollEvents;
+
+/// What a task waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Recv,
+    Send,
+}
+
+impl Direction {
+    fn other(self) -> Direction {
+        match self {
+            Direction::Recv => Direction::Send,
+            Direction::Send => Direction::Recv,
+        }
+    }
+
+    fn event(self) -> PollEvents {
+        match self {
+            Direction::Recv => PollEvents::POLLIN,
+            Direction::Send => PollEvents::POLLOUT,
+        }
+    }
+}
+
+/// A socket, and the registration of its descriptor with a runtime.
+pub(super) trait Device {
+    /// `ZMQ_EVENTS`, after all commands that have signalled are processed.
+    fn events(&self) -> Result<PollEvents, Errno>;
+
+    /// Ready if the descriptor has signalled since this was last ready. Otherwise the next signal wakes `cx`.
+    fn poll_signal(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Forgets the signals so far, for [`Device::has_signalled`].
+    fn forget_signals(&self) -> io::Result<()>;
+
+    /// Whether the descriptor has signalled since [`Device::forget_signals`], also if the command has been processed.
+    fn has_signalled(&self) -> io::Result<bool>;
+}
+
+/// The wakers of the two tasks. As a waker of its own it wakes both: the runtime has it for the socket's descriptor.
+#[derive(Debug, Default)]
+pub(super) struct Wakers {
+    slots: Mutex<[Option<Waker>; 2]>,
+    /// Whether a slot has a waker. Changed while `slots` is locked.
+    waiting: [AtomicBool; 2],
+}
+
+impl Wakers {
+    fn is_waiting(&self, direction: Direction) -> bool {
+        self.waiting[direction as usize].load(Ordering::Relaxed)
+    }
+
+    /// Stores the waker of a task that is about to wait.
+    fn register(&self, direction: Direction, waker: &Waker) {
+        let old = self.replace(direction, Some(waker.clone()));
+        drop(old);
+    }
+
+    fn take(&self, direction: Direction) -> Option<Waker> {
+        if self.is_waiting(direction) { self.replace(direction, None) } else { None }
+    }
+
+    /// Wakers are the user's code: they are cloned, woken and dropped while nothing is locked here.
+    fn replace(&self, direction: Direction, waker: Option<Waker>) -> Option<Waker> {
+        let mut slots = lock(&self.slots);
+        self.waiting[direction as usize].store(waker.is_some(), Ordering::Relaxed);
+        std::mem::replace(&mut slots[direction as usize], waker)
+    }
+
+    pub(super) fn wake_both(&self) {
+        for direction in [Direction::Recv, Direction::Send] {
+            if let Some(waker) = self.take(direction) {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl Wake for Wakers {
+    fn wake(self: Arc<Self>) {
+        self.wake_both();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_both();
+    }
+}
+
+/// One poll of a task's call, while the socket is locked. `signal` wakes both tasks.
+///
+/// The waker in the result is the other task's. It must be woken once the socket is unlocked.
+pub(super) fn poll_call<R>(
+    device: &impl Device,
+    wakers: &Wakers,
+    signal: &Waker,
+    direction: Direction,
+    cx: &Context<'_>,
+    mut attempt: impl FnMut() -> Option<R>,
+) -> (Poll<io::Result<R>>, Option<Waker>) {
+    let mut other = None;
+    // Reads the events, takes the other task's waker if they concern it, and says whether they concern this task. After a failure
+    // both tasks try again, and their calls report it.
+    let mut look = || {
+        let events = device.events().unwrap_or(PollEvents::POLLIN | PollEvents::POLLOUT);
+        if events.contains(direction.other().event())
+            && let Some(waker) = wakers.take(direction.other())
+        {
+            other = Some(waker);
+        }
+        events.contains(direction.event())
+    };
+    let outcome = 'call: {
+        let mut done = attempt();
+        if done.is_none() {
+            wakers.register(direction, cx.waker());
+            done = match wait(device, signal, &mut look, &mut attempt) {
+                Ok(done) => done,
+                Err(error) => break 'call Poll::Ready(Err(error)),
+            };
+        }
+        match done {
+            None => Poll::Pending,
+            Some(done) => {
+                drop(wakers.take(direction));
+                if wakers.is_waiting(direction.other()) {
+                    look();
+                }
+                Poll::Ready(Ok(done))
+            }
+        }
+    };
+    (outcome, other)
+}
+
+/// Steps 2 to 4 for a task whose waker is registered. `None` if it must wait.
+fn wait<R>(
+    device: &impl Device,
+    signal: &Waker,
+    look: &mut impl FnMut() -> bool,
+    attempt: &mut impl FnMut() -> Option<R>,
+) -> io::Result<Option<R>> {
+    loop {
+        while let Poll::Ready(signalled) = device.poll_signal(&mut Context::from_waker(signal)) {
+            signalled?;
+        }
+        if !look() {
+            return Ok(None);
+        }
+        if let Some(done) = attempt() {
+            return Ok(Some(done));
+        }
+        // The event was set wrongly.
+        device.forget_signals()?;
+        if !look() {
+            continue;
+        }
+        if let Some(done) = attempt() {
+            return Ok(Some(done));
+        }
+        look();
+        if !device.has_signalled()? {
+            return Ok(None);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `Runtime`: what is different between the async runtimes.
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, ready};
+
+#[cfg(feature = "tokio")]
+use tokio::io::unix::AsyncFd;
+#[cfg(feature = "tokio")]
+use tokio::task::coop;
+
+use crate::error::{Errno, Result};
+use crate::process::Process;
+#[cfg(feature = "tokio")]
+use crate::raw;
+
+/// The runtime that wakes the tasks of an [`AsyncSocket`](super::AsyncSocket).
+///
+/// ```
+/// # #[cfg(feature = "tokio")]
+/// assert_eq!(format!("{:?}", zmq::aio::Runtime::Tokio), "Tokio");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Runtime {
+    /// The current runtime of Tokio (feature `tokio`), whose I/O driver must be enabled. A socket stays with the runtime in
+    /// which it was made.
+    #[cfg(feature = "tokio")]
+    Tokio,
+    /// The reactor of the crate async-io (feature `async-io`), which serves smol and every other executor.
+    #[cfg(feature = "async-io")]
+    AsyncIo,
+}
+
+/// The number of calls that a task may make without a wait, before it gives way to others. Tokio counts by itself.
+#[cfg(feature = "async-io")]
+const CALLS_IN_A_ROW: u32 = 128;
+
+impl Runtime {
+    /// Registers a descriptor, for waits until it is readable.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTSUP` outside of a runtime of Tokio, and the system's error.
+    pub(super) fn register(self, fd: OwnedFd, call: &'static str) -> Result<Registration> {
+        let number = fd.as_raw_fd();
+        let registered = match self {
+            #[cfg(feature = "tokio")]
+            Runtime::Tokio => {
+                if tokio::runtime::Handle::try_current().is_err() {
+                    return Err(Errno::ENOTSUP.with_detail(call, "no runtime of Tokio is entered here"));
+                }
+                raw::register_with_tokio(fd).map(Registered::Tokio)
+            }
+            #[cfg(feature = "async-io")]
+            Runtime::AsyncIo => async_io::Async::new_nonblocking(fd).map(Registered::AsyncIo),
+        };
+        let registered = registered.map_err(|error| {
+            Errno::from_io(&error, Errno::EMFILE).with_detail(call, "the runtime refuses the descriptor")
+        })?;
+        Ok(Registration { registered: Some(registered), fd: number, process: Process::current() })
+    }
+
+    /// Pending, and the task is woken at once, if it must give way to others. `in_a_row` counts its calls without a wait.
+    pub(super) fn poll_turn<R>(
+        self,
+        in_a_row: &AtomicU32,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(&mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        match self {
+            #[cfg(feature = "tokio")]
+            Runtime::Tokio => {
+                let turn = ready!(coop::poll_proceed(cx));
+                call(cx).map(|done| {
+                    turn.made_progress();
+                    done
+                })
+            }
+            #[cfg(feature = "async-io")]
+            Runtime::AsyncIo => {
+                let calls = in_a_row.load(Ordering::Relaxed);
+                if calls == CALLS_IN_A_ROW {
+                    in_a_row.store(0, Ordering::Relaxed);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                let polled = call(cx);
+                in_a_row.store(if polled.is_ready() { calls + 1 } else { 0 }, Ordering::Relaxed);
+                polled
+            }
+        }
+    }
+}
+
+/// A descriptor that is registered with a runtime.
+#[derive(Debug)]
+pub(super) struct Registration {
+    /// `None` once it is dropped.
+    registered: Option<Registered>,
+    fd: RawFd,
+    process: Process,
+}
+
+#[derive(Debug)]
+enum Registered {
+    #[cfg(feature = "tokio")]
+    Tokio(AsyncFd<OwnedFd>),
+    #[cfg(feature = "async-io")]
+    AsyncIo(async_io::Async<OwnedFd>),
+}
+
+impl Registration {
+    /// The number of the descriptor, which is open as long as `self` lives.
+    pub(super) fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    /// Ready if the descriptor has become readable since this was last ready. Otherwise `cx` is woken when it does.
+    ///
+    /// # Errors
+    ///
+    /// The runtime has ended.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.registered {
+            #[cfg(feature = "tokio")]
+            Some(Registered::Tokio(fd)) => {
+                ready!(fd.poll_read_ready(cx))?.clear_ready();
+                Poll::Ready(Ok(()))
+            }
+            #[cfg(feature = "async-io")]
+            Some(Registered::AsyncIo(fd)) => fd.poll_readable(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // A forked child shares the system's poller with its parent: it would deregister the parent's descriptor.
+        if !self.process.is_current() {
+            mem::forget(self.registered.take());
+        }
+    }
+}

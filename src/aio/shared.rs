@@ -1,0 +1,171 @@
+//! `Shared`: the socket that the halves of an `AsyncSocket` use in turn.
+
+use std::cell::{OnceCell, RefCell};
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Token};
+use parking_lot::ReentrantMutex;
+
+use super::readiness::{Device, Direction, Wakers, poll_call};
+use super::runtime::{Registration, Runtime};
+use crate::error::{Errno, Error, Result};
+use crate::kind::SocketType;
+use crate::poll_events::PollEvents;
+use crate::raw::Signalled;
+use crate::socket::Socket;
+
+const NEW: &str = "AsyncSocket::new";
+
+/// A socket and the tasks that wait for it.
+pub(super) struct Shared<T: SocketType> {
+    runtime: Runtime,
+    wakers: Arc<Wakers>,
+    /// `wakers` as a waker, for the runtime.
+    signal: Waker,
+    /// Counts the calls of each direction that did not wait: see [`Runtime::poll_turn`].
+    in_a_row: [AtomicU32; 2],
+    /// The lock lets its holder in again: the closure of `with` may use the other half.
+    watched: ReentrantMutex<Watched<T>>,
+}
+
+/// A socket whose signals a runtime watches.
+struct Watched<T: SocketType> {
+    // Dropped before the socket closes: a runtime must not watch the descriptor of a closed socket.
+    registration: Registration,
+    latch: OnceCell<Latch>,
+    signalled: Signalled<T>,
+}
+
+impl<T: SocketType> Shared<T> {
+    /// # Errors
+    ///
+    /// The socket comes back with the error.
+    #[allow(clippy::result_large_err, reason = "it is the socket itself that comes back")]
+    pub(super) fn new(socket: Socket<'static, T>, runtime: Runtime) -> Result<Shared<T>, (Socket<'static, T>, Error)> {
+        if let Err(error) = socket.core().check_process(NEW) {
+            return Err((socket, error));
+        }
+        let signalled = Signalled::new(socket).map_err(|(socket, errno)| (socket, errno.for_call(NEW)))?;
+        let fd = signalled.duplicate_fd().map_err(|errno| errno.for_call(NEW));
+        let registration = match fd.and_then(|fd| runtime.register(fd, NEW)) {
+            Ok(registration) => registration,
+            Err(error) => return Err((signalled.into_socket(), error)),
+        };
+        let wakers = Arc::new(Wakers::default());
+        Ok(Shared {
+            runtime,
+            signal: Waker::from(wakers.clone()),
+            wakers,
+            in_a_row: Default::default(),
+            watched: ReentrantMutex::new(Watched { registration, latch: OnceCell::new(), signalled }),
+        })
+    }
+
+    pub(super) fn runtime(&self) -> Runtime {
+        self.runtime
+    }
+
+    /// Polls a call: `attempt` makes it without a wait, and returns `None` if it would have to wait.
+    ///
+    /// # Errors
+    ///
+    /// The runtime has ended.
+    pub(super) fn poll<R>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&Socket<'static, T>) -> Option<R>,
+    ) -> Poll<io::Result<R>> {
+        self.runtime.poll_turn(&self.in_a_row[direction as usize], cx, |cx| {
+            let (polled, other) = {
+                let watched = self.watched.lock();
+                let attempt = || attempt(watched.signalled.socket());
+                poll_call(&*watched, &self.wakers, &self.signal, direction, cx, attempt)
+            };
+            if let Some(waker) = other {
+                waker.wake();
+            }
+            polled
+        })
+    }
+
+    /// Lends the socket, and wakes both tasks afterwards, also if the closure panics.
+    pub(super) fn with<R>(&self, closure: impl FnOnce(&Socket<'static, T>) -> R) -> R {
+        struct WakeBoth<'a>(&'a Wakers);
+        impl Drop for WakeBoth<'_> {
+            fn drop(&mut self) {
+                self.0.wake_both();
+            }
+        }
+        let _after_the_lock = WakeBoth(&self.wakers);
+        closure(self.watched.lock().signalled.socket())
+    }
+
+    pub(super) fn into_socket(self) -> Socket<'static, T> {
+        let Watched { registration, signalled, .. } = self.watched.into_inner();
+        drop(registration);
+        signalled.into_socket()
+    }
+}
+
+/// The error of a runtime that has ended.
+pub(super) fn runtime_ended(error: &io::Error, call: &'static str) -> Error {
+    Errno::from_io(error, Errno::ECANCELED).with_detail(call, "the runtime of the socket has ended")
+}
+
+impl<T: SocketType> Device for Watched<T> {
+    fn events(&self) -> Result<PollEvents, Errno> {
+        self.signalled.events()
+    }
+
+    fn poll_signal(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.registration.poll_readable(cx)
+    }
+
+    fn forget_signals(&self) -> io::Result<()> {
+        self.latch().and_then(|latch| latch.take()).map(drop)
+    }
+
+    fn has_signalled(&self) -> io::Result<bool> {
+        self.latch()?.take()
+    }
+}
+
+impl<T: SocketType> Watched<T> {
+    fn latch(&self) -> io::Result<&Latch> {
+        if let Some(latch) = self.latch.get() {
+            return Ok(latch);
+        }
+        let latch = Latch::new(self.registration.fd())?;
+        Ok(self.latch.get_or_init(|| latch))
+    }
+}
+
+/// Notices that a descriptor was readable, also if libzmq has emptied it since.
+///
+/// The system's poller forgets that a descriptor was readable when it no longer is. A descriptor that is writable all the
+/// time, as those of libzmq are, is reported again after each change.
+struct Latch(RefCell<(mio::Poll, mio::Events)>);
+
+impl Latch {
+    fn new(fd: RawFd) -> io::Result<Latch> {
+        let poll = mio::Poll::new()?;
+        poll.registry().register(&mut SourceFd(&fd), Token(0), Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Latch(RefCell::new((poll, mio::Events::with_capacity(1)))))
+    }
+
+    /// Whether the descriptor has changed since the last call.
+    fn take(&self) -> io::Result<bool> {
+        let (poll, events) = &mut *self.0.borrow_mut();
+        match poll.poll(events, Some(Duration::ZERO)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
+            polled => polled.map(|()| !events.is_empty()),
+        }
+    }
+}
