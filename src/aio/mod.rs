@@ -47,17 +47,25 @@
 //! and [`AsyncSocket::into_socket`] takes it to another runtime. In a forked child, calls fail with `ENOTSOCK`, as those of
 //! [`Socket`] do.
 
+mod events;
 #[cfg(test)]
 mod model;
+mod proxy;
 mod readiness;
 mod recv;
 mod runtime;
 mod send;
+mod serve;
 mod shared;
 mod stream;
+mod timers;
 
+pub use events::{AsyncEvents, EventSource};
+pub use proxy::AsyncProxy;
 pub use runtime::Runtime;
+pub use serve::{AsyncAuthenticator, serve};
 pub use stream::{AsyncSink, AsyncStream, WholeMessage};
+pub use timers::execute_timers;
 
 use std::fmt;
 use std::sync::Arc;

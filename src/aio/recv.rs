@@ -4,7 +4,8 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use super::readiness::Direction;
-use super::shared::{Shared, runtime_ended};
+use super::runtime::runtime_ended;
+use super::shared::Shared;
 use super::{AsyncReceiver, AsyncSocket};
 use crate::error::Result;
 use crate::kind::{CanMultipart, CanRecv, SocketType};

@@ -5,13 +5,14 @@ use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 #[cfg(feature = "tokio")]
 use tokio::io::unix::AsyncFd;
 #[cfg(feature = "tokio")]
 use tokio::task::coop;
 
-use crate::error::{Errno, Result};
+use crate::error::{Errno, Error, Result};
 use crate::process::Process;
 #[cfg(feature = "tokio")]
 use crate::raw;
@@ -63,6 +64,20 @@ impl Runtime {
         Ok(Registration { registered: Some(registered), fd: number, process: Process::current() })
     }
 
+    /// Waits by the runtime's own timer.
+    ///
+    /// # Panics
+    ///
+    /// In a runtime of Tokio whose timers are not enabled, and outside of a runtime.
+    pub(super) async fn sleep(self, duration: Duration) {
+        match self {
+            #[cfg(feature = "tokio")]
+            Runtime::Tokio => tokio::time::sleep(duration).await,
+            #[cfg(feature = "async-io")]
+            Runtime::AsyncIo => drop(async_io::Timer::after(duration).await),
+        }
+    }
+
     /// Pending, and the task is woken at once, if it must give way to others. `in_a_row` counts its calls without a wait.
     pub(super) fn poll_turn<R>(
         self,
@@ -93,6 +108,11 @@ impl Runtime {
             }
         }
     }
+}
+
+/// The error of a runtime that has ended.
+pub(super) fn runtime_ended(error: &io::Error, call: &'static str) -> Error {
+    Errno::from_io(error, Errno::ECANCELED).with_detail(call, "the runtime has ended")
 }
 
 /// A descriptor that is registered with a runtime.

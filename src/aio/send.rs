@@ -4,7 +4,8 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use super::readiness::Direction;
-use super::shared::{Shared, runtime_ended};
+use super::runtime::runtime_ended;
+use super::shared::Shared;
 use super::{AsyncSender, AsyncSocket};
 use crate::error::{Errno, SendError};
 use crate::kind::{CanMultipart, CanSend, SocketType};

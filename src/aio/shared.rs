@@ -15,7 +15,7 @@ use parking_lot::ReentrantMutex;
 use super::readiness::{Device, Direction, Wakers, poll_call};
 use super::runtime::{Registration, Runtime};
 use crate::error::{Errno, Error, Result};
-use crate::kind::SocketType;
+use crate::kind::{Kind, SocketType};
 use crate::poll_events::PollEvents;
 use crate::raw::Signalled;
 use crate::socket::Socket;
@@ -71,6 +71,10 @@ impl<T: SocketType> Shared<T> {
         self.runtime
     }
 
+    pub(super) fn kind(&self) -> Kind {
+        self.watched.lock().signalled.socket().kind()
+    }
+
     /// Polls a call: `attempt` makes it without a wait, and returns `None` if it would have to wait.
     ///
     /// # Errors
@@ -112,11 +116,6 @@ impl<T: SocketType> Shared<T> {
         drop(registration);
         signalled.into_socket()
     }
-}
-
-/// The error of a runtime that has ended.
-pub(super) fn runtime_ended(error: &io::Error, call: &'static str) -> Error {
-    Errno::from_io(error, Errno::ECANCELED).with_detail(call, "the runtime of the socket has ended")
 }
 
 impl<T: SocketType> Device for Watched<T> {

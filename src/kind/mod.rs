@@ -333,6 +333,26 @@ impl Kind {
         self.raw() >= FIRST_DRAFT && self.raw() != DGRAM
     }
 
+    /// Whether sockets of this kind send messages.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn can_send(self) -> bool {
+        #[cfg(feature = "draft")]
+        if matches!(self, Kind::Dish | Kind::Gather) {
+            return false;
+        }
+        !matches!(self, Kind::Sub | Kind::Pull)
+    }
+
+    /// Whether sockets of this kind receive messages.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn can_recv(self) -> bool {
+        #[cfg(feature = "draft")]
+        if matches!(self, Kind::Radio | Kind::Scatter) {
+            return false;
+        }
+        !matches!(self, Kind::Pub | Kind::Push)
+    }
+
     pub(crate) const fn is_draft(self) -> bool {
         self.raw() >= FIRST_DRAFT
     }

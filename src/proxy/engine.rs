@@ -405,7 +405,7 @@ impl<'a> Lane<'a> {
 
 /// Sends a message if there is room for it; false if the socket drops it. `parts` keeps the message if the send fails, or if
 /// `keep` is set. Only a message of one part is sent without a copy: libzmq takes all of it, or nothing.
-fn send(to: &Core, parts: &mut Multipart, keep: bool) -> Result<bool, Errno> {
+pub(crate) fn send(to: &Core, parts: &mut Multipart, keep: bool) -> Result<bool, Errno> {
     let several = parts.len() > 1;
     to.check_parts(several).map_err(|error| error.errno())?;
     if to.check_raw_parts(parts.len(), false).is_err() {

@@ -15,6 +15,8 @@ use crate::error::{Errno, Result, SendError};
 use crate::kind::Kind;
 use crate::or_none::OrNone;
 use crate::socket::{Core, SocketRef};
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+pub(crate) use engine::send;
 use engine::{Engine, Uncontrolled};
 
 /// Forwards messages between two sockets, whole and both ways, and copies each to `capture` if there is one.
@@ -84,7 +86,7 @@ pub fn proxy<'a>(
 }
 
 /// Checks that the sockets can make a proxy: the kind of the capture socket, that they differ, and their process.
-fn check(
+pub(crate) fn check(
     call: &'static str,
     frontend: &Core,
     backend: &Core,

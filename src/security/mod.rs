@@ -18,7 +18,7 @@ mod network;
 pub(crate) mod secret;
 mod setup;
 mod z85;
-mod zap;
+pub(crate) mod zap;
 mod zpl;
 
 pub use certificate::Certificate;

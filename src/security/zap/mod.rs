@@ -3,7 +3,7 @@
 mod directory;
 mod events;
 mod policy;
-mod request;
+pub(crate) mod request;
 mod verdict;
 mod worker;
 
@@ -29,7 +29,7 @@ use crate::thread::spawn;
 use worker::Handler;
 
 /// The endpoint at which libzmq looks for its ZAP handler.
-const ENDPOINT: &str = "inproc://zeromq.zap.01";
+pub(crate) const ENDPOINT: &str = "inproc://zeromq.zap.01";
 
 /// The domain whose policy serves all domains without a policy of their own.
 const ANY_DOMAIN: &str = "*";

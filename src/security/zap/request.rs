@@ -78,20 +78,20 @@ impl Credentials {
 }
 
 /// The frames that a reply needs, even a reply to a malformed request.
-pub(super) struct Envelope {
+pub(crate) struct Envelope {
     /// The frames up to the delimiter.
     address: Vec<Message>,
     id: Message,
 }
 
 /// A message that was received: its envelope, if it can be answered, and the request or the fault in it.
-pub(super) struct Incoming {
-    pub(super) envelope: Option<Envelope>,
-    pub(super) request: Result<ZapRequest, String>,
+pub(crate) struct Incoming {
+    pub(crate) envelope: Option<Envelope>,
+    pub(crate) request: Result<ZapRequest, String>,
 }
 
 /// Reads a request, which follows the sender's routing id.
-pub(super) fn read(mut message: Multipart) -> Incoming {
+pub(crate) fn read(mut message: Multipart) -> Incoming {
     let Some(sender) = message.pop_front() else {
         return Incoming { envelope: None, request: Err("there is nothing in it".to_owned()) };
     };
@@ -159,7 +159,7 @@ fn shown(frame: &[u8]) -> String {
 }
 
 /// The reply to a request.
-pub(super) fn reply(envelope: Envelope, verdict: &Verdict) -> Multipart {
+pub(crate) fn reply(envelope: Envelope, verdict: &Verdict) -> Multipart {
     let mut reply: Multipart = envelope.address.into();
     reply.push_back(VERSION.to_vec());
     reply.push_back(envelope.id);

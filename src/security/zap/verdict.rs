@@ -85,7 +85,7 @@ impl Verdict {
     }
 
     /// This verdict if it can be sent, otherwise a refusal with status 500.
-    pub(super) fn checked(self) -> Verdict {
+    pub(crate) fn checked(self) -> Verdict {
         if self.user_id.contains('\0') {
             return Verdict::failed("there is a NUL in the user id");
         }

@@ -1,0 +1,220 @@
+//! `AsyncProxy`: forwarding between two sockets.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+
+use super::AsyncSocket;
+use super::readiness::Direction;
+use super::runtime::runtime_ended;
+use super::shared::Shared;
+use crate::error::{Errno, Result};
+use crate::kind::{Kind, SocketType};
+use crate::multipart::Multipart;
+use crate::proxy::{self, Unforwarded};
+use crate::socket::Wait;
+
+const CALL: &str = "zmq_proxy";
+
+/// A proxy for tasks: it forwards messages between two sockets, both ways, as [`proxy()`](crate::proxy()) does, and sends a copy of
+/// each to a third socket if it has one.
+///
+/// It owns the sockets, and the messages that it has received and not sent yet. So [`run`](AsyncProxy::run) may be dropped at
+/// any time: the next one goes on, and [`into_parts`](AsyncProxy::into_parts) gives everything back.
+///
+/// ```
+/// # #[cfg(feature = "tokio")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> zmq::Result<()> {
+/// use tokio_util::sync::CancellationToken;
+/// use zmq::aio::{AsyncProxy, AsyncSocket, Runtime};
+/// use zmq::{Context, Dealer, Rep, Req, Router};
+///
+/// let context = Context::new()?;
+/// let (frontend, backend) = (context.owned_socket(Router)?, context.owned_socket(Dealer)?);
+/// let (client, server) = (context.owned_socket(Req)?, context.owned_socket(Rep)?);
+/// client.connect(&frontend.bind("tcp://127.0.0.1:*")?)?;
+/// server.connect(&backend.bind("tcp://127.0.0.1:*")?)?;
+/// let (frontend, backend) = (AsyncSocket::new(frontend, Runtime::Tokio)?, AsyncSocket::new(backend, Runtime::Tokio)?);
+/// let mut proxy = AsyncProxy::new(frontend, backend)?;
+///
+/// let shutdown = CancellationToken::new();
+/// let until = shutdown.clone();
+/// let forwarding = tokio::spawn(async move {
+///     tokio::select! {
+///         ended = proxy.run() => println!("{ended:?}"),
+///         () = until.cancelled() => {}
+///     }
+///     proxy.into_parts().3
+/// });
+///
+/// let mut client = AsyncSocket::new(client, Runtime::Tokio)?;
+/// let mut server = AsyncSocket::new(server, Runtime::Tokio)?;
+/// client.send("Hello").await?;
+/// let request = server.recv_msg().await?;
+/// server.send(request).await?;
+/// assert_eq!(client.recv_msg().await?, "Hello");
+/// shutdown.cancel();
+/// assert!(forwarding.await.unwrap().is_empty());
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "tokio"))]
+/// # fn main() {}
+/// ```
+pub struct AsyncProxy<F: SocketType, B: SocketType, C: SocketType = Kind> {
+    frontend: AsyncSocket<F>,
+    backend: AsyncSocket<B>,
+    capture: Option<AsyncSocket<C>>,
+    /// From the frontend to the backend, and back.
+    lanes: [Lane; 2],
+}
+
+/// The message of one direction that was received last.
+#[derive(Default)]
+struct Lane {
+    unsent: Option<Multipart>,
+    /// A copy of `unsent`, until it is captured.
+    uncaptured: Option<Multipart>,
+}
+
+impl<F: SocketType, B: SocketType> AsyncProxy<F, B> {
+    /// A proxy between two sockets.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`proxy()`](crate::proxy()) about the kinds of the sockets.
+    pub fn new(frontend: AsyncSocket<F>, backend: AsyncSocket<B>) -> Result<AsyncProxy<F, B>> {
+        AsyncProxy::make(frontend, backend, None)
+    }
+}
+
+impl<F: SocketType, B: SocketType, C: SocketType> AsyncProxy<F, B, C> {
+    /// A proxy that also sends a copy of each message to `capture`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`proxy()`](crate::proxy()) about the kinds of the sockets.
+    pub fn with_capture(
+        frontend: AsyncSocket<F>,
+        backend: AsyncSocket<B>,
+        capture: AsyncSocket<C>,
+    ) -> Result<AsyncProxy<F, B, C>> {
+        AsyncProxy::make(frontend, backend, Some(capture))
+    }
+
+    fn make(
+        mut frontend: AsyncSocket<F>,
+        mut backend: AsyncSocket<B>,
+        mut capture: Option<AsyncSocket<C>>,
+    ) -> Result<AsyncProxy<F, B, C>> {
+        frontend.with(|frontend| {
+            backend.with(|backend| {
+                let (frontend, backend) = (frontend.core(), backend.core());
+                match &mut capture {
+                    Some(capture) => {
+                        capture.with(|capture| proxy::check(CALL, frontend, backend, Some(capture.core()), None))
+                    }
+                    None => proxy::check(CALL, frontend, backend, None, None),
+                }
+            })
+        })?;
+        Ok(AsyncProxy { frontend, backend, capture, lanes: Default::default() })
+    }
+
+    /// Forwards messages until it fails. It may be dropped and called again: no message is lost.
+    ///
+    /// # Errors
+    ///
+    /// `ETERM` after the context was shut down, and the other errors of [`proxy()`](crate::proxy()). `ECANCELED` if the runtime
+    /// has ended. The messages that were not forwarded are in [`into_parts`](AsyncProxy::into_parts).
+    pub async fn run(&mut self) -> Result<()> {
+        poll_fn(|cx| self.poll_run(cx)).await
+    }
+
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let AsyncProxy { frontend, backend, capture, lanes: [up, down] } = self;
+        let (frontend, backend) = (&frontend.shared, &backend.shared);
+        let capture = capture.as_ref().map(|capture| &capture.shared);
+        loop {
+            let ways = [up.poll_step(frontend, backend, capture, cx)?, down.poll_step(backend, frontend, capture, cx)?];
+            // A REQ or REP can receive once it has sent, so both lanes try again after each step.
+            if ways.iter().all(Poll::is_pending) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// The frontend, the backend, the capture socket if there is one, and the messages that were received and not sent.
+    pub fn into_parts(self) -> (AsyncSocket<F>, AsyncSocket<B>, Option<AsyncSocket<C>>, Unforwarded) {
+        let [up, down] = self.lanes;
+        let unforwarded = Unforwarded { to_backend: up.unsent, to_frontend: down.unsent };
+        (self.frontend, self.backend, self.capture, unforwarded)
+    }
+}
+
+impl Lane {
+    /// Ready if the lane has received or sent a message.
+    fn poll_step<F: SocketType, T: SocketType, C: SocketType>(
+        &mut self,
+        from: &Shared<F>,
+        to: &Shared<T>,
+        capture: Option<&Shared<C>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        if self.unsent.is_none() {
+            let message = ready!(poll_take(from, to, cx))?;
+            self.uncaptured = capture.map(|_| message.clone());
+            self.unsent = Some(message);
+        }
+        if let Some(capture) = capture {
+            ready!(poll_put(capture, &mut self.uncaptured, cx))?;
+        }
+        poll_put(to, &mut self.unsent, cx)
+    }
+}
+
+/// Receives a message, unless the other socket is of a kind that never takes one.
+fn poll_take<F: SocketType, T: SocketType>(
+    from: &Shared<F>,
+    to: &Shared<T>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Multipart>> {
+    if !from.kind().can_recv() || !to.kind().can_send() {
+        return Poll::Pending;
+    }
+    let taken = from.poll(Direction::Recv, cx, |socket| match socket.core().recv_parts(Wait::No) {
+        Err(error) if must_wait(error.errno()) => None,
+        taken => Some(taken),
+    });
+    taken.map(|taken| taken.unwrap_or_else(|error| Err(runtime_ended(&error, CALL))))
+}
+
+/// Sends the message, if there is one, and leaves it in place until it is sent.
+fn poll_put<T: SocketType>(to: &Shared<T>, unsent: &mut Option<Multipart>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    let Some(message) = unsent else { return Poll::Ready(Ok(())) };
+    let put = to.poll(Direction::Send, cx, |socket| match proxy::send(socket.core(), message, false) {
+        Err(errno) if must_wait(errno) => None,
+        put => Some(put.map_err(|errno| errno.for_call(CALL))),
+    });
+    put.map(|put| {
+        put.unwrap_or_else(|error| Err(runtime_ended(&error, CALL)))?;
+        *unsent = None;
+        Ok(())
+    })
+}
+
+/// A REQ or REP whose turn it is not waits, as other sockets do without a message or room.
+fn must_wait(errno: Errno) -> bool {
+    matches!(errno, Errno::EAGAIN | Errno::EFSM)
+}
+
+impl<F: SocketType, B: SocketType, C: SocketType> fmt::Debug for AsyncProxy<F, B, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AsyncProxy { frontend, backend, capture, .. } = self;
+        f.debug_struct("AsyncProxy")
+            .field("frontend", frontend)
+            .field("backend", backend)
+            .field("capture", capture)
+            .finish_non_exhaustive()
+    }
+}
