@@ -219,7 +219,7 @@ fn server_answers_several_clients_at_once_and_finishes_at_its_end() {
                     async move {
                         // A REQ adds an empty part to its request, and a DEALER none.
                         let request = Multipart::from([number.to_string().as_str(), "", "part"]);
-                        let reply = if number % 2 == 0 {
+                        let reply = if number.is_multiple_of(2) {
                             let client = open(context, Req);
                             client.connect(endpoint).unwrap();
                             let mut client = into_async(client, runtime);
