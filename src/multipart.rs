@@ -8,6 +8,10 @@ use std::ops::{Deref, DerefMut};
 
 use crate::message::{IntoMessage, Message};
 
+/// The longest list whose parts are moved when the first one is taken off. An empty message in its place costs two calls of
+/// libzmq, as much as the move of some twenty parts.
+const SHORT: usize = 16;
+
 /// A message of several parts, which arrive together or not at all. The guide calls it a `zmsg`.
 ///
 /// It is made from arrays, slices, `Vec`s and iterators of everything that a [`Message`] is made from, and from one text or
@@ -65,8 +69,8 @@ use crate::message::{IntoMessage, Message};
 #[doc(alias = "zmsg_body_fmt")]
 #[derive(Default)]
 pub struct Multipart {
-    /// Empty messages in the places of parts that were taken off the front, then the parts. So the parts are one slice, and an
-    /// envelope that is taken off leaves room for the next one.
+    /// The parts. In a long list, empty messages are in the places of parts that were taken off the front, so that this costs no
+    /// more than at the back. The parts are one slice in either case.
     list: Vec<Message>,
     /// The place of the first part.
     start: usize,
@@ -82,6 +86,7 @@ impl Multipart {
     /// assert_eq!(message.len(), 1);
     /// ```
     #[doc(alias = "zmsg_new")]
+    #[inline]
     pub fn new() -> Multipart {
         Multipart::default()
     }
@@ -97,6 +102,7 @@ impl Multipart {
     /// ```
     #[doc(alias = "zmsg_push")]
     #[doc(alias = "zmsg_prepend")]
+    #[inline]
     pub fn push_front(&mut self, part: impl IntoMessage) {
         let part = part.into();
         match self.start.checked_sub(1) {
@@ -120,10 +126,11 @@ impl Multipart {
     /// ```
     #[doc(alias = "zmsg_add")]
     #[doc(alias = "zmsg_append")]
+    #[inline]
     pub fn push_back(&mut self, part: impl IntoMessage) {
         let part = part.into();
         // Removes the empty messages, so that the list does not grow in a program that uses the parts as a queue.
-        if self.list.len() == self.list.capacity() && self.start * 2 >= self.list.len() {
+        if self.start > 0 && self.list.len() == self.list.capacity() && self.start * 2 >= self.list.len() {
             self.list.drain(..self.start);
             self.start = 0;
         }
@@ -140,7 +147,11 @@ impl Multipart {
     /// assert_eq!(message, ["body"]);
     /// ```
     #[doc(alias = "zmsg_pop")]
+    #[inline]
     pub fn pop_front(&mut self) -> Option<Message> {
+        if self.start == 0 && (1..=SHORT).contains(&self.list.len()) {
+            return Some(self.list.remove(0));
+        }
         let part = mem::take(self.first_mut()?);
         self.start += 1;
         Some(part)
@@ -236,12 +247,14 @@ impl fmt::Debug for Multipart {
 impl Deref for Multipart {
     type Target = [Message];
 
+    #[inline]
     fn deref(&self) -> &[Message] {
         &self.list[self.start..]
     }
 }
 
 impl DerefMut for Multipart {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [Message] {
         &mut self.list[self.start..]
     }
