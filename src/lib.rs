@@ -167,6 +167,7 @@ pub mod cookbook;
 mod ctxopt;
 mod deadline;
 mod descriptors;
+mod edge;
 mod endpoint;
 mod error;
 pub mod interrupt;

@@ -360,7 +360,7 @@ fn events_of_monitors_and_authenticators_arrive_and_end() {
             assert!(events.get_ref().is_running());
             context.shutdown().unwrap();
             assert!(events.next().await.is_none());
-            assert!(!events.into_inner().is_running());
+            events.into_inner().terminate(common::DEADLINE).unwrap();
         });
     }
 }

@@ -1,7 +1,7 @@
 //! The waits of two tasks, a sender and a receiver, for one socket.
 //!
-//! libzmq's descriptor signals that the socket has commands, not that it is ready, and signals each command once. Any call on the
-//! socket may process commands, also those that the other task waits for. A task therefore waits in this order:
+//! Both wait for the same descriptor, by the rules of [`Edge`], and a call of one may process the commands that the other waits
+//! for. A task therefore waits in this order:
 //!
 //! 1. It tries its call.
 //! 2. It registers its waker, and registers with the runtime for the next signal.
@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::edge::Edge;
 use crate::error::Errno;
 use crate::lock::lock;
 use crate::poll_events::PollEvents;
@@ -123,16 +124,22 @@ pub(super) fn poll_call<R>(
     mut attempt: impl FnMut() -> Option<R>,
 ) -> (Poll<io::Result<R>>, Option<Waker>) {
     let mut other = None;
-    // Reads the events, takes the other task's waker if they concern it, and says whether they concern this task. After a failure
-    // both tasks try again, and their calls report it.
+    let mut edge = Edge::waiting();
+    // Looks at the socket, takes the other task's waker if its event is set, and says whether this task's event is. After a
+    // failure both tasks try again, and their calls report it.
     let mut look = || {
-        let events = device.events().unwrap_or(PollEvents::POLLIN | PollEvents::POLLOUT);
-        if events.contains(direction.other().event())
-            && let Some(waker) = wakers.take(direction.other())
-        {
-            other = Some(waker);
+        edge.disturb();
+        let ready = edge.look(direction.event(), || {
+            let events = device.events()?;
+            if events.contains(direction.other().event()) {
+                other = wakers.take(direction.other()).or(other.take());
+            }
+            Ok(events)
+        });
+        if ready.is_err() {
+            other = wakers.take(direction.other()).or(other.take());
         }
-        events.contains(direction.event())
+        !edge.may_wait()
     };
     let outcome = 'call: {
         let mut done = attempt();

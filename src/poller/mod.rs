@@ -1,11 +1,8 @@
 //! [`Poller`]: waiting on many sockets and file descriptors, at a cost that does not grow with their number.
 
-// The system's poller (epoll, kqueue) waits on each socket's `ZMQ_FD`. It is edge-triggered, and signals that the socket
-// has commands to process, not that it is ready. Therefore:
+// The system's poller (epoll, kqueue) waits on each socket's `ZMQ_FD`, by the rules of `Edge`:
 //
-// - A socket is `active` from the signal of its descriptor on, for as long as it is ready. Every wait queries the
-//   `ZMQ_EVENTS` of active sockets. Once one is not ready, libzmq signals its next change, unless the socket is used
-//   meanwhile.
+// - A socket is `active` while it must be looked at. Every wait queries the `ZMQ_EVENTS` of active sockets.
 // - A socket that was used since the last query becomes active too: `Used` lists these.
 // - A descriptor of the user's is edge-triggered too; while it is active, every wait polls it.
 
@@ -28,6 +25,7 @@ use std::time::Duration;
 use mio::Token;
 use mio::unix::SourceFd;
 
+use crate::edge::Edge;
 use crate::error::{Errno, Error, Result};
 use crate::or_none::OrNone;
 use crate::poll_events::PollEvents;
@@ -143,8 +141,8 @@ struct Watched<'a, K> {
     events: PollEvents,
     /// The descriptor registered with the system. libzmq does not report it any more once the context is shut down.
     fd: Option<RawFd>,
-    /// Whether its place is in `active`.
-    active: bool,
+    /// Its place is in `active` unless this may wait.
+    edge: Edge,
 }
 
 /// The source, and the descriptor that the system watches for it.
@@ -245,7 +243,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
                 return Err(failed);
             }
         };
-        self.slots[place] = Some(Watched { key, source, events, fd, active: false });
+        self.slots[place] = Some(Watched { key, source, events, fd, edge: Edge::waiting() });
         // No list may grow during a wait.
         for list in [&mut self.active, &mut *self.used.places()] {
             list.reserve(self.slots.len() - list.len().min(self.slots.len()));
@@ -335,7 +333,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         }
         self.places.remove(&key);
         let Some(slot) = self.slots[place].take() else { return Err(unknown(REMOVE)) };
-        if slot.active {
+        if !slot.edge.may_wait() {
             self.active.retain(|active| *active != place);
         }
         self.free.push(place);

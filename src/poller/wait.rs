@@ -111,10 +111,13 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
             let revents = slot.query(&self.used)?;
             if !revents.is_empty() {
                 events.push(PollerEvent { key: slot.key, revents });
-            } else if !slot.stays_active() {
-                slot.active = false;
-                self.active.swap_remove(next);
-                continue;
+            } else if slot.edge.may_wait() {
+                if slot.stays_active() {
+                    slot.edge.disturb();
+                } else {
+                    self.active.swap_remove(next);
+                    continue;
+                }
             }
             next += 1;
         }
@@ -134,7 +137,10 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
             Registered::Locked => return self.query_one_locked(place).map_err(|errno| errno.for_call(QUERY)),
             Registered::Socket(_) => QUERY,
         };
-        slot.query(&self.used).map_err(|errno| errno.for_call(call))
+        let ready = slot.query(&self.used).map_err(|errno| errno.for_call(call));
+        // It stays in `active` until the next wait.
+        slot.edge.disturb();
+        ready
     }
 
     fn activate_used(&mut self) {
@@ -166,16 +172,19 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
 impl<K> Watched<'_, K> {
     /// The events that are ready.
     fn query(&mut self, used: &Arc<Used>) -> Result<PollEvents, Errno> {
-        match &self.source {
-            Registered::Socket(socket) => Ok(socket.core().query_events(used)? & self.events),
+        let Watched { source, events, edge, .. } = self;
+        match source {
+            Registered::Socket(socket) => edge.look(*events, || socket.core().query_events(used)),
             // `query_locked` queries them all together.
             #[cfg(feature = "draft")]
-            Registered::Locked => Ok(PollEvents::NONE),
-            Registered::Fd(_) if self.events.is_empty() => Ok(PollEvents::NONE),
-            Registered::Fd(fd) => {
-                let mut items = [PollItem::fd(fd.as_fd(), self.events)];
+            Registered::Locked => edge.look(PollEvents::NONE, || Ok(PollEvents::NONE)),
+            Registered::Fd(fd) => edge.look(!PollEvents::NONE, || {
+                let mut items = [PollItem::fd(fd.as_fd(), *events)];
+                if events.is_empty() {
+                    return Ok(PollEvents::NONE);
+                }
                 uninterrupted(|| raw::poll(&mut items, 0)).map(|_| items[0].revents())
-            }
+            }),
         }
     }
 
@@ -188,9 +197,8 @@ impl<K> Watched<'_, K> {
 fn activate<K>(slots: &mut [Option<Watched<'_, K>>], active: &mut Vec<usize>, place: usize) {
     // The source of a report or a use may have been removed since.
     if let Some(Some(slot)) = slots.get_mut(place)
-        && !slot.active
+        && slot.edge.disturb()
     {
-        slot.active = true;
         active.push(place);
     }
 }
