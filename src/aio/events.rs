@@ -123,7 +123,7 @@ impl<S: EventSource> AsyncEvents<S> {
         }
     }
 
-    /// The monitor or authenticator.
+    /// The monitor or authenticator, to count its lost events or to change its policies.
     pub fn get_ref(&self) -> &S {
         &self.source
     }

@@ -128,6 +128,23 @@ impl<T: SocketType> AsyncSocket<T> {
     /// # Errors
     ///
     /// Those of [`AsyncSocket::new`].
+    ///
+    /// ```
+    /// use zmq::aio::{AsyncSocket, Runtime};
+    ///
+    /// # #[cfg(feature = "tokio")]
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// let socket = context.owned_socket(zmq::Pull)?;
+    /// match AsyncSocket::try_new(socket, Runtime::Tokio) {
+    ///     Ok(_) => unreachable!("there is no runtime here"),
+    ///     Err((socket, error)) => println!("{error}; {socket:?} is still open"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "tokio"))]
+    /// # fn main() {}
+    /// ```
     #[allow(clippy::result_large_err, reason = "it is the socket itself that comes back")]
     pub fn try_new(
         socket: Socket<'static, T>,

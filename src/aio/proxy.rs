@@ -179,7 +179,7 @@ fn poll_take<F: SocketType, T: SocketType>(
     to: &Shared<T>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Multipart>> {
-    if !from.kind().can_recv() || !to.kind().can_send() {
+    if !from.kind().has_ability("CanRecv") || !to.kind().has_ability("CanSend") {
         return Poll::Pending;
     }
     let taken = from.poll(Direction::Recv, cx, |socket| match socket.core().recv_parts(Wait::No) {

@@ -197,6 +197,25 @@ impl<T: CanSend> AsyncSender<T> {
 
 impl<T: SocketType, M> AsyncSink<T, M> {
     /// The half that sends, and the message that was not flushed.
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> zmq::Result<()> {
+    /// use futures::{FutureExt, SinkExt};
+    /// use zmq::Message;
+    /// use zmq::aio::{AsyncSocket, Runtime};
+    ///
+    /// let context = zmq::Context::new()?;
+    /// let (push, _) = AsyncSocket::new(context.owned_socket(zmq::Push)?, Runtime::Tokio)?.split();
+    /// let mut jobs = push.into_sink::<Message>();
+    /// assert!(jobs.send("nobody is there".into()).now_or_never().is_none());
+    /// assert_eq!(jobs.into_sender().1, Some("nobody is there".into()));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "tokio"))]
+    /// # fn main() {}
+    /// ```
     pub fn into_sender(self) -> (AsyncSender<T>, Option<M>) {
         (self.sender, self.unsent)
     }

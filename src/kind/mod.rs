@@ -157,6 +157,12 @@ macro_rules! kinds {
             pub const fn c_name(self) -> &'static str {
                 match self { $($(#[cfg($cfg)])? Kind::$name => $c_name,)* }
             }
+
+            /// Whether the kind has the ability that is a trait of this name.
+            #[cfg(any(feature = "tokio", feature = "async-io"))]
+            pub(crate) fn has_ability(self, name: &str) -> bool {
+                match self { $($(#[cfg($cfg)])? Kind::$name => [$(stringify!($can)),*].contains(&name),)* }
+            }
         }
 
         impl TryFrom<i32> for Kind {
@@ -331,26 +337,6 @@ impl Kind {
     pub(crate) const fn is_thread_safe(self) -> bool {
         // Every kind from SERVER on is of the draft API.
         self.raw() >= FIRST_DRAFT && self.raw() != DGRAM
-    }
-
-    /// Whether sockets of this kind send messages.
-    #[cfg(any(feature = "tokio", feature = "async-io"))]
-    pub(crate) fn can_send(self) -> bool {
-        #[cfg(feature = "draft")]
-        if matches!(self, Kind::Dish | Kind::Gather) {
-            return false;
-        }
-        !matches!(self, Kind::Sub | Kind::Pull)
-    }
-
-    /// Whether sockets of this kind receive messages.
-    #[cfg(any(feature = "tokio", feature = "async-io"))]
-    pub(crate) fn can_recv(self) -> bool {
-        #[cfg(feature = "draft")]
-        if matches!(self, Kind::Radio | Kind::Scatter) {
-            return false;
-        }
-        !matches!(self, Kind::Pub | Kind::Push)
     }
 
     pub(crate) const fn is_draft(self) -> bool {
