@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -92,25 +93,25 @@ impl Client {
     #[doc(alias = "GLOBAL_TIMEOUT")]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
-        self.change(|shared| shared.machine.set_timeout(timeout))
+        self.set(|machine| machine.timeout(timeout))
     }
 
     /// Sets how long a request waits for one server before the next one gets it too; 1 second by default.
     pub fn retry(self, retry: Duration) -> Self {
-        self.change(|shared| shared.machine.set_retry(retry))
+        self.set(|machine| machine.retry(retry))
     }
 
     /// Sets how long a server is quiet before it gets a PING; 2 seconds by default.
     #[doc(alias = "PING_INTERVAL")]
     pub fn ping(self, interval: Duration) -> Self {
-        self.change(|shared| shared.machine.set_ping(interval))
+        self.set(|machine| machine.ping(interval))
     }
 
     /// Sets how long a server may be silent before it gets no more requests; 6 seconds by default. It gets requests
     /// again after a message of it has come.
     #[doc(alias = "SERVER_TTL")]
     pub fn ttl(self, ttl: Duration) -> Self {
-        self.change(|shared| shared.machine.set_ttl(ttl))
+        self.set(|machine| machine.ttl(ttl))
     }
 
     /// Sets options on the ROUTER before it connects, for example its security. The linger period is always zero.
@@ -124,6 +125,11 @@ impl Client {
         let old = lock(&self.shared).report.replace(Box::new(report));
         drop(old);
         self
+    }
+
+    /// Changes a time of the machine.
+    fn set(self, set: impl FnOnce(ClientMachine) -> ClientMachine) -> Self {
+        self.change(|shared| shared.machine = set(mem::take(&mut shared.machine)))
     }
 
     /// Changes the state of the agent. A new set-up function takes effect with the next agent.

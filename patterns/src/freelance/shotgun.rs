@@ -72,7 +72,7 @@ impl Shotgun {
     #[doc(alias = "GLOBAL_TIMEOUT")]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
-        self.machine.set_timeout(timeout);
+        self.machine = self.machine.timeout(timeout);
         self
     }
 

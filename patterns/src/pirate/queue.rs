@@ -85,7 +85,7 @@ impl<'ctx> Queue<'ctx> {
     /// Sets how often the queue sends heartbeats to its workers; every second by default, every millisecond at most.
     #[doc(alias = "HEARTBEAT_INTERVAL")]
     pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.machine.set_heartbeat(interval);
+        self.machine = self.machine.heartbeat(interval);
         self
     }
 
@@ -93,20 +93,20 @@ impl<'ctx> Queue<'ctx> {
     /// request may be silent: see [`Queue::request_timeout`].
     #[doc(alias = "HEARTBEAT_LIVENESS")]
     pub fn liveness(mut self, liveness: u32) -> Self {
-        self.machine.set_liveness(liveness);
+        self.machine = self.machine.liveness(liveness);
         self
     }
 
     /// Sets how long a worker may take for a request; 60 seconds by default. After that the worker is forgotten, and a reply
     /// that still comes is dropped. The worker is ready again when it sends a message.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.machine.set_request_timeout(timeout);
+        self.machine = self.machine.request_timeout(timeout);
         self
     }
 
     /// Sets how many workers the queue knows at most; 100,000 by default. More workers are ignored until others leave.
     pub fn max_workers(mut self, workers: usize) -> Self {
-        self.machine.set_max_workers(workers);
+        self.machine = self.machine.max_workers(workers);
         self
     }
 

@@ -90,14 +90,14 @@ impl Worker {
     /// be that of the queue.
     #[doc(alias = "HEARTBEAT_INTERVAL")]
     pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.machine.set_heartbeat(interval);
+        self.machine = self.machine.heartbeat(interval);
         self
     }
 
     /// Sets after how many intervals of silence a paranoid worker gives its queue up; 3 by default, 1 at least.
     #[doc(alias = "HEARTBEAT_LIVENESS")]
     pub fn liveness(mut self, liveness: u32) -> Self {
-        self.machine.set_liveness(liveness);
+        self.machine = self.machine.liveness(liveness);
         self
     }
 
@@ -106,7 +106,7 @@ impl Worker {
     #[doc(alias = "INTERVAL_INIT")]
     #[doc(alias = "INTERVAL_MAX")]
     pub fn pauses(mut self, shortest: Duration, longest: Duration) -> Self {
-        self.machine.set_pauses(shortest, longest);
+        self.machine = self.machine.pauses(shortest, longest);
         self
     }
 

@@ -322,17 +322,12 @@ fn client_pings_quiet_servers_and_forgets_silent_ones_until_they_answer() {
 fn freelance_machines_take_the_longest_and_the_shortest_times() {
     let now = Instant::now();
     for time in [Duration::MAX, Duration::ZERO] {
-        let mut client = ClientMachine::new();
-        client.set_timeout(time);
-        client.set_retry(time);
-        client.set_ping(time);
-        client.set_ttl(time);
+        let mut client = ClientMachine::new().timeout(time).retry(time).ping(time).ttl(time);
         client.on_connect(now, "a", &mut VecDeque::new());
         client.on_request(now, 1, "x".into(), &mut VecDeque::new());
         client.on_tick(now, &mut VecDeque::new());
         assert!(client.next_tick().unwrap() > now);
-        let mut shotgun = ShotgunMachine::new();
-        shotgun.set_timeout(time);
+        let mut shotgun = ShotgunMachine::new().timeout(time);
         shotgun.on_request(now, "x".into(), &mut VecDeque::new());
         shotgun.on_tick(now, &mut VecDeque::new());
         assert_eq!(shotgun.is_waiting(), time == Duration::MAX);

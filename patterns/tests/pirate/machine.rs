@@ -84,8 +84,7 @@ fn request(client: u8, number: u32) -> Multipart {
 
 impl Run {
     fn new(protocol: Protocol) -> Run {
-        let mut machine = QueueMachine::new(protocol);
-        machine.set_request_timeout(Duration::from_secs(10));
+        let machine = QueueMachine::new(protocol).request_timeout(Duration::from_secs(10));
         Run {
             protocol,
             machine,
@@ -426,8 +425,7 @@ fn silent_workers_are_forgotten_when_they_have_no_request() {
 
 #[deadline::test]
 fn queue_ignores_more_workers_than_it_may_know() {
-    let mut queue = QueueMachine::new(Protocol::Simple);
-    queue.set_max_workers(2);
+    let mut queue = QueueMachine::new(Protocol::Simple).max_workers(2);
     for worker in ["a", "b", "c", "d"] {
         queue.on_worker_message(Instant::now(), [worker, "", "\u{1}"].into(), &mut VecDeque::new());
     }
@@ -437,16 +435,13 @@ fn queue_ignores_more_workers_than_it_may_know() {
 /// Times that no clock can express are as good as never.
 #[deadline::test]
 fn machines_take_the_longest_times() {
-    let mut queue = QueueMachine::new(Protocol::Paranoid);
-    queue.set_heartbeat(Duration::MAX);
-    queue.set_request_timeout(Duration::MAX);
+    let mut queue = QueueMachine::new(Protocol::Paranoid).heartbeat(Duration::MAX).request_timeout(Duration::MAX);
     let now = Instant::now();
     queue.on_worker_message(now, ["a", "\u{1}"].into(), &mut VecDeque::new());
     queue.on_request(now, ["client", "", "x"].into(), &mut VecDeque::new());
     assert!(queue.next_tick().unwrap() > now);
-    let mut worker = WorkerMachine::new(Protocol::Paranoid);
-    worker.set_heartbeat(Duration::MAX);
-    worker.set_pauses(Duration::MAX, Duration::MAX);
+    let mut worker =
+        WorkerMachine::new(Protocol::Paranoid).heartbeat(Duration::MAX).pauses(Duration::MAX, Duration::MAX);
     worker.on_tick(now, &mut VecDeque::new());
     assert!(worker.next_tick(now).unwrap() > now);
 }

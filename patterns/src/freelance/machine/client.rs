@@ -102,23 +102,27 @@ impl ClientMachine {
     }
 
     /// See [`Client::timeout`](crate::freelance::Client::timeout).
-    pub fn set_timeout(&mut self, timeout: Duration) {
+    pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
     }
 
     /// See [`Client::retry`](crate::freelance::Client::retry).
-    pub fn set_retry(&mut self, retry: Duration) {
+    pub fn retry(mut self, retry: Duration) -> Self {
         self.retry = retry.max(SHORTEST_INTERVAL);
+        self
     }
 
     /// See [`Client::ping`](crate::freelance::Client::ping).
-    pub fn set_ping(&mut self, interval: Duration) {
+    pub fn ping(mut self, interval: Duration) -> Self {
         self.ping = interval.max(SHORTEST_INTERVAL);
+        self
     }
 
     /// See [`Client::ttl`](crate::freelance::Client::ttl).
-    pub fn set_ttl(&mut self, ttl: Duration) {
+    pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl.max(SHORTEST_INTERVAL);
+        self
     }
 
     /// The counters.
@@ -150,7 +154,7 @@ impl ClientMachine {
         self.places.insert(id, place);
         self.alive.push_back(place);
         self.heard.push_back(place);
-        self.ping(now, place, actions);
+        self.send_ping(now, place, actions);
         self.send_unsent(now, actions);
     }
 
@@ -192,7 +196,7 @@ impl ClientMachine {
         while let Some(place) = self.quiet.front()
             && self.ping_at(place) <= now
         {
-            self.ping(now, place, actions);
+            self.send_ping(now, place, actions);
         }
         let Some(request) = &mut self.current else { return };
         if request.deadline <= now {
@@ -254,7 +258,7 @@ impl ClientMachine {
         actions.push_back(ClientAction::Report(Event::ServerSilent(name(&server.id))));
     }
 
-    fn ping(&mut self, now: Instant, place: usize, actions: &mut VecDeque<ClientAction>) {
+    fn send_ping(&mut self, now: Instant, place: usize, actions: &mut VecDeque<ClientAction>) {
         let server = &mut self.servers[place];
         server.quiet_since = now;
         self.quiet.push_back(place);

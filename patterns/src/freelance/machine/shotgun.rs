@@ -51,8 +51,9 @@ impl ShotgunMachine {
     }
 
     /// See [`Shotgun::timeout`](crate::freelance::Shotgun::timeout).
-    pub fn set_timeout(&mut self, timeout: Duration) {
+    pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
     }
 
     /// The counters.

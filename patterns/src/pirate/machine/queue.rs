@@ -34,7 +34,7 @@ pub enum QueueEvent {
     WorkerExpired(Message),
     /// A worker could not be reached and is forgotten. If it was to get a request, the request goes to another worker.
     WorkerGone(Message),
-    /// No more workers are known than [`QueueMachine::set_max_workers`] allows, so the queue ignored this one.
+    /// No more workers are known than [`QueueMachine::max_workers`] allows, so the queue ignored this one.
     WorkerRefused(Message),
     /// A request will not be answered: its worker has said that it is ready instead, has left, or took too long.
     RequestLost {
@@ -147,23 +147,27 @@ impl QueueMachine {
     }
 
     /// See [`Queue::heartbeat`](crate::pirate::Queue::heartbeat).
-    pub fn set_heartbeat(&mut self, interval: Duration) {
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.interval = interval.max(SHORTEST_INTERVAL);
+        self
     }
 
     /// See [`Queue::liveness`](crate::pirate::Queue::liveness).
-    pub fn set_liveness(&mut self, liveness: u32) {
+    pub fn liveness(mut self, liveness: u32) -> Self {
         self.liveness = liveness.max(1);
+        self
     }
 
     /// See [`Queue::request_timeout`](crate::pirate::Queue::request_timeout).
-    pub fn set_request_timeout(&mut self, timeout: Duration) {
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
+        self
     }
 
     /// See [`Queue::max_workers`](crate::pirate::Queue::max_workers).
-    pub fn set_max_workers(&mut self, workers: usize) {
+    pub fn max_workers(mut self, workers: usize) -> Self {
         self.max_workers = workers;
+        self
     }
 
     /// Whether a request can go to a worker at once. The caller reads the socket for clients only then, so that requests

@@ -90,20 +90,23 @@ impl WorkerMachine {
     }
 
     /// See [`Worker::heartbeat`](crate::pirate::Worker::heartbeat).
-    pub fn set_heartbeat(&mut self, interval: Duration) {
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.interval = interval.max(SHORTEST_INTERVAL);
+        self
     }
 
     /// See [`Worker::liveness`](crate::pirate::Worker::liveness).
-    pub fn set_liveness(&mut self, liveness: u32) {
+    pub fn liveness(mut self, liveness: u32) -> Self {
         self.liveness = liveness.max(1);
+        self
     }
 
     /// See [`Worker::pauses`](crate::pirate::Worker::pauses).
-    pub fn set_pauses(&mut self, shortest: Duration, longest: Duration) {
+    pub fn pauses(mut self, shortest: Duration, longest: Duration) -> Self {
         self.shortest_pause = shortest;
         self.longest_pause = longest.max(shortest);
         self.pause = shortest;
+        self
     }
 
     /// Whether a request is served now.
