@@ -92,7 +92,15 @@ impl Broker {
         self
     }
 
-    /// Sets how long a request may wait for a worker before it is dropped; an hour by default.
+    /// Sets how old a request may get before it is dropped; an hour by default. It counts from the request's arrival, while the
+    /// request waits and while a worker has it. A worker whose request becomes too old is lost: it may send heartbeats and not
+    /// have the request, if its connection ended and came back under the same routing id.
+    ///
+    /// The oldest request is served first, even if its client has given up: each try of a [`Client`](super::Client) has a
+    /// connection of its own, so the broker cannot know that a younger request replaces it. The broker does not know how long
+    /// clients wait either, and a request that is dropped too early is lost. So the default is long, and after an outage of a
+    /// service its workers first serve the requests of that time. If all clients give up sooner, set that time: 7.5 seconds
+    /// for clients with the defaults. Set no less than the longest work takes.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.machine = self.machine.lifetime(lifetime);
         self

@@ -15,6 +15,8 @@ pub enum Lost {
     Left,
     /// The worker sent nothing for too long.
     Silent,
+    /// The worker had a request that became older than the [lifetime](super::Broker::lifetime).
+    Overdue,
     /// The worker's connection has ended, or takes no messages.
     Unreachable,
     /// The worker sent a second READY, or a reply to a request that it did not have.
@@ -26,6 +28,7 @@ impl fmt::Display for Lost {
         f.write_str(match self {
             Lost::Left => "it has left",
             Lost::Silent => "it is silent",
+            Lost::Overdue => "its request is too old",
             Lost::Unreachable => "it cannot be reached",
             Lost::Protocol => "it broke the protocol",
         })
@@ -77,7 +80,8 @@ pub enum Event {
         /// The number of workers that have had the request.
         tries: u32,
     },
-    /// A request was dropped: it has waited too long for a worker.
+    /// A request was dropped: it was older than the [lifetime](super::Broker::lifetime), while it waited or while a worker had
+    /// it.
     Expired {
         /// The client that made the request.
         client: Message,
@@ -136,7 +140,7 @@ impl fmt::Display for Event {
                 write!(f, "request of {client} for {:?} is dropped: {tries} workers were lost with it", text(service))
             }
             Event::Expired { client, service } => {
-                write!(f, "request of {} for {:?} is dropped: no worker came", format_frame(client), text(service))
+                write!(f, "request of {} for {:?} is dropped: it is too old", format_frame(client), text(service))
             }
             Event::Refused { client, service } => {
                 write!(f, "request of {} for {:?} is dropped: too many wait", format_frame(client), text(service))
@@ -170,7 +174,7 @@ pub struct Statistics {
     pub handed_over: u64,
     /// Requests that were dropped because as many workers as allowed were lost with them.
     pub abandoned: u64,
-    /// Requests that were dropped because they had waited too long for a worker.
+    /// Requests that were dropped because they were too old.
     pub expired: u64,
     /// Requests that were dropped because too many were waiting.
     pub refused: u64,

@@ -63,7 +63,13 @@
 //! - its connection has ended: the broker notices at once if it has a request for the worker, and otherwise with its next
 //!   heartbeat, after 2.5 seconds at most;
 //! - it is silent: for 7.5 seconds if it is idle, for [30 seconds](Broker::patience) if it has a request;
+//! - its request becomes older than [an hour](Broker::lifetime). The request is dropped, as one that waits;
 //! - it breaks the protocol: a second READY, or a reply to a request that it does not have.
+//!
+//! A worker program that is started again under the routing id of the old one sends a second READY: its request goes to another
+//! worker at once, and the program registers again after DISCONNECT. A connection that comes back under the same routing id
+//! sends no READY, and if the request was lost with the old connection, it stays with the worker until it is too old. So
+//! workers should have no routing id of their own: without one, the broker notices that the connection has ended.
 //!
 //! A worker that was only slow may still reply. The broker drops such a reply, and sends the worker DISCONNECT, so that it
 //! registers again.
@@ -73,7 +79,7 @@
 //! | what fails | what happens |
 //! | --- | --- |
 //! | a worker dies, hangs, or is cut off | its request goes to another one; idle workers get no request once they are lost |
-//! | all workers of a service die | requests wait for [an hour](Broker::lifetime), within [limits](Broker::max_waiting) |
+//! | all workers of a service die | requests wait until they are [an hour](Broker::lifetime) old, within [limits](Broker::max_waiting) |
 //! | the broker dies and comes back | workers register again, 2.5 seconds at most after their connection is back; a `Client` sends its request again. Requests that the broker had are lost |
 //! | a client dies | its requests are served, and the replies dropped |
 //! | a peer sends anything that is not of the protocol | it is counted, reported and dropped |

@@ -114,7 +114,8 @@ impl Worker {
         self
     }
 
-    /// Sets options on each socket before it connects, for example its security.
+    /// Sets options on each socket before it connects, for example its security. It should set no routing id: see
+    /// [the promise](super#the-promise).
     pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
         self.setup.push(Box::new(set));
         self

@@ -67,8 +67,8 @@ pub struct BrokerMachine {
     /// The place of each worker, by its routing id.
     ids: HashMap<Box<[u8]>, usize>,
     workers: Places<Worker>,
-    /// The time at which a worker must be checked, one entry per worker. Its next heartbeat is due, or it is silent, at this
-    /// time or later: a message moves these times on, and the entry follows when it is reached.
+    /// The time at which a worker must be checked, one entry per worker. Its next heartbeat is due, it is silent, or its request
+    /// is too old, at this time or later: a message moves these times on, and the entry follows when it is reached.
     due: BTreeSet<(Instant, usize)>,
     /// The time at which the oldest waiting request of a service may expire, at most one entry per service.
     sweeps: BTreeSet<(Instant, usize)>,
@@ -247,20 +247,22 @@ impl BrokerMachine {
     /// Does what is due: heartbeats, and the end of silent workers and of requests that have waited too long.
     pub fn on_tick(&mut self, now: Instant, actions: &mut Vec<Action>) {
         while let Some(&(at, place)) = self.due.first().filter(|(at, _)| *at <= now) {
-            let silence = self.silence(place);
+            let (silence, overdue) = (self.silence(place), self.overdue(place));
             let (heartbeat, worker) = (self.heartbeat, &mut self.workers[place]);
-            if later(worker.heard, silence) <= now {
-                self.lose(now, place, Lost::Silent, actions);
+            let is_overdue = overdue.is_some_and(|overdue| overdue <= now);
+            if is_overdue || later(worker.heard, silence) <= now {
+                let why = if is_overdue { Lost::Overdue } else { Lost::Silent };
+                self.lose(now, place, why, actions);
                 continue;
             }
             if later(worker.sent, heartbeat) <= now {
                 worker.sent = now;
                 actions.push(Action::Send(to_worker(&worker.id, Command::Heartbeat)));
             }
-            worker.due = later(worker.sent, heartbeat).min(later(worker.heard, silence));
-            let due = worker.due;
+            let due = later(worker.sent, heartbeat).min(later(worker.heard, silence));
+            worker.due = overdue.map_or(due, |overdue| overdue.min(due));
             self.due.remove(&(at, place));
-            self.due.insert((due, place));
+            self.due.insert((worker.due, place));
         }
         while let Some((_, place)) = self.sweeps.first().copied().filter(|(at, _)| *at <= now) {
             self.sweep(now, place, actions);
@@ -293,6 +295,14 @@ impl BrokerMachine {
         match self.workers[place].work {
             Work::Idle(_) => idle,
             Work::Busy(_) => self.patience.max(idle),
+        }
+    }
+
+    /// When the request of this worker is too old; `None` if the worker has none.
+    fn overdue(&self, place: usize) -> Option<Instant> {
+        match &self.workers[place].work {
+            Work::Idle(_) => None,
+            Work::Busy(held) => Some(later(held.arrived, self.lifetime)),
         }
     }
 
@@ -384,8 +394,11 @@ impl BrokerMachine {
     /// Gives a free worker the oldest waiting request of its service, or puts it among the idle workers.
     fn employ(&mut self, now: Instant, place: usize, actions: &mut Vec<Action>) {
         let service = self.workers[place].service;
-        if let Some(request) = self.unqueue(service) {
-            return self.give(now, place, request, actions);
+        while let Some(request) = self.unqueue(service) {
+            if later(request.arrived, self.lifetime) > now {
+                return self.give(now, place, request, actions);
+            }
+            self.expire(service, request.client, actions);
         }
         self.turns += 1;
         self.workers[place].work = Work::Idle(self.turns);
@@ -400,19 +413,25 @@ impl BrokerMachine {
         let worker = &mut self.workers[place];
         worker.work = Work::Busy(Held { client: (&client).into(), body: kept, arrived, tries });
         worker.sent = now;
+        let overdue = later(arrived, self.lifetime);
+        if overdue < worker.due {
+            self.due.remove(&(worker.due, place));
+            worker.due = overdue;
+            self.due.insert((overdue, place));
+        }
         self.working += 1;
         actions.push(Action::Send(request_to_worker(&worker.id, client, body)));
     }
 
-    /// Ends the registration of a worker, and hands its request to another one. A silent worker gets DISCONNECT, and so
-    /// does one that broke the protocol.
+    /// Ends the registration of a worker, and hands its request to another one. DISCONNECT tells the worker, except if it has
+    /// left or cannot be reached.
     fn lose(&mut self, now: Instant, place: usize, why: Lost, actions: &mut Vec<Action>) {
         let Some(Worker { id, service, work, due, .. }) = self.workers.take(place) else { return };
         self.ids.remove(&id[..]);
         self.due.remove(&(due, place));
         self.services[service].workers -= 1;
         self.counts.lost_workers += 1;
-        if matches!(why, Lost::Silent | Lost::Protocol) {
+        if matches!(why, Lost::Silent | Lost::Overdue | Lost::Protocol) {
             actions.push(Action::Send(to_worker(&id, Command::Disconnect)));
         }
         let name = (&self.services[service].name).into();
@@ -429,6 +448,9 @@ impl BrokerMachine {
 
     fn hand_over(&mut self, now: Instant, service: usize, held: Held, actions: &mut Vec<Action>) {
         let Held { client, body, arrived, tries } = held;
+        if later(arrived, self.lifetime) <= now {
+            return self.expire(service, client, actions);
+        }
         let name = (&self.services[service].name).into();
         let Some(body) = body else {
             self.counts.abandoned += 1;
@@ -475,15 +497,20 @@ impl BrokerMachine {
         Some(request)
     }
 
-    /// Drops the requests of a service that have waited too long.
+    /// Counts and reports a request that is too old.
+    fn expire(&mut self, service: usize, client: Message, actions: &mut Vec<Action>) {
+        self.counts.expired += 1;
+        let service = (&self.services[service].name).into();
+        actions.push(Action::Report(Event::Expired { client, service }));
+    }
+
+    /// Drops the waiting requests of a service that are too old.
     fn sweep(&mut self, now: Instant, place: usize, actions: &mut Vec<Action>) {
         let lifetime = self.lifetime;
         let expiry = |service: &Service| service.waiting.front().map(|oldest| later(oldest.arrived, lifetime));
         while expiry(&self.services[place]).is_some_and(|expires| expires <= now) {
             let Some(Request { client, .. }) = self.unqueue(place) else { break };
-            self.counts.expired += 1;
-            let service = (&self.services[place].name).into();
-            actions.push(Action::Report(Event::Expired { client, service }));
+            self.expire(place, client, actions);
         }
         let service = &mut self.services[place];
         let next = expiry(service);

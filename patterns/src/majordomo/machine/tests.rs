@@ -27,6 +27,7 @@ impl BrokerMachine {
                     working += 1;
                     assert!((1..=self.max_tries).contains(&held.tries));
                     assert_eq!(held.body.is_some(), held.tries < self.max_tries);
+                    assert!(worker.due <= later(held.arrived, self.lifetime));
                 }
             }
         }
@@ -395,6 +396,62 @@ fn request_of_a_silent_worker_goes_to_the_next_one() {
     actions.clear();
     machine.on_message(now, from("w2", protocol::reply_of_worker("c".into(), "World".into())), &mut actions);
     assert_eq!(sent(&actions), [&Multipart::from(["c", "", "MDPC01", "echo", "World"])]);
+    machine.check();
+}
+
+/// The worker's connection ended with the request in it, and came back under the same routing id. The worker sends
+/// heartbeats, and knows nothing of the request.
+#[test]
+fn worker_that_never_replies_loses_its_request_at_the_end_of_the_lifetime() {
+    for heartbeat in [Duration::from_secs(1), Duration::MAX] {
+        let mut machine = BrokerMachine::new().lifetime(Duration::from_secs(60)).heartbeat(heartbeat);
+        let (start, mut actions) = (Instant::now(), Vec::new());
+        machine.on_message(start, from("w", protocol::ready(b"echo")), &mut actions);
+        machine.on_message(start, ask("c1", "echo", "Hello"), &mut actions);
+        machine.on_message(start + Duration::from_secs(1), ask("c2", "echo", "Hello"), &mut actions);
+        let end = start + Duration::from_secs(60);
+        while let Some(now) = machine.next_tick().filter(|tick| *tick < end) {
+            machine.on_message(now, from("w", protocol::from_worker(Command::Heartbeat)), &mut actions);
+            actions.clear();
+            machine.on_tick(now, &mut actions);
+            assert!(events(&actions).is_empty(), "{actions:?}");
+        }
+        assert_eq!(machine.next_tick(), Some(end));
+        actions.clear();
+        machine.on_tick(end, &mut actions);
+        assert!(sent(&actions).contains(&&Multipart::from(["w", "", "MDPW01", "\x05"])));
+        let [Event::WorkerLost { why: Lost::Overdue, .. }, Event::Expired { client, .. }] = events(&actions)[..] else {
+            panic!("{actions:?}")
+        };
+        assert_eq!(client, "c1");
+        machine.check();
+        // The other request is not too old yet.
+        actions.clear();
+        machine.on_message(end, from("w", protocol::ready(b"echo")), &mut actions);
+        assert_eq!(*sent(&actions)[0], ["w", "", "MDPW01", "\x02", "c2", "", "Hello"]);
+        machine.check();
+    }
+}
+
+/// Before the tick that drops it.
+#[test]
+fn request_that_is_too_old_goes_to_no_worker() {
+    let mut machine = BrokerMachine::new().lifetime(Duration::from_secs(60));
+    let (start, mut actions) = (Instant::now(), Vec::new());
+    machine.on_message(start, ask("c1", "echo", "old"), &mut actions);
+    machine.on_message(start + Duration::from_secs(1), ask("c2", "echo", "young"), &mut actions);
+    machine.on_message(start + Duration::from_secs(60), from("w", protocol::ready(b"echo")), &mut actions);
+    assert_eq!(sent(&actions), [&Multipart::from(["w", "", "MDPW01", "\x02", "c2", "", "young"])]);
+    // Its worker is lost when it is too old for another one.
+    machine.on_message(start, from("idle", protocol::ready(b"echo")), &mut actions);
+    actions.clear();
+    machine.on_message(
+        start + Duration::from_secs(61),
+        from("w", protocol::from_worker(Command::Disconnect)),
+        &mut actions,
+    );
+    assert!(sent(&actions).is_empty());
+    assert_eq!((machine.statistics().expired, machine.statistics().handed_over), (2, 0));
     machine.check();
 }
 
