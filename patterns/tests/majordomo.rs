@@ -2,6 +2,8 @@
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
+#[path = "majordomo/floods.rs"]
+mod floods;
 
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};

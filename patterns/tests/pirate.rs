@@ -382,6 +382,31 @@ fn caught_signal_ends_a_queue_and_its_worker() {
     });
 }
 
+#[deadline::test]
+fn caught_signal_ends_a_worker_whose_queue_sends_without_a_pause() {
+    in_own_process("caught_signal_ends_a_worker_whose_queue_sends_without_a_pause", || {
+        const COUNT: u64 = 2000;
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
+        let context = Context::new().unwrap();
+        let queue = context.owned_socket(Router).unwrap();
+        queue.set_sndhwm(0).unwrap();
+        queue.bind("inproc://queue").unwrap();
+        let mut worker = Worker::paranoid(&context, "inproc://queue").with(|socket| socket.set_rcvhwm(0));
+        let failed = worker.recv(|event| {
+            if *event == WorkerEvent::Ready {
+                let id = queue.recv_multipart().unwrap().pop_front().unwrap();
+                for _ in 0..COUNT {
+                    queue.send_multipart([id.clone(), "none of the protocol".into()]).unwrap();
+                }
+                common::signal(std::process::id(), libc::SIGINT);
+                eventually("the signal is caught", interrupt::interrupted);
+            }
+        });
+        assert_eq!(failed.unwrap_err().errno(), Errno::EINTR);
+        assert!(worker.malformed() < COUNT, "it waits for the end of the messages");
+    });
+}
+
 /// One worker has a request and reads nothing. The others are served, and get heartbeats.
 #[deadline::test]
 fn queue_waits_for_no_worker_that_does_not_read() {

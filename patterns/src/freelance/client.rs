@@ -13,6 +13,7 @@ use super::error::{Reason, RequestError};
 use super::machine::{ClientAction, ClientMachine, Statistics};
 use crate::lock::lock;
 use crate::router::try_send;
+use crate::run::BATCH;
 use crate::setup::Setup;
 use crate::{Actor, ActorError, ActorPipe, ActorResult};
 
@@ -23,9 +24,6 @@ const CONNECT: &str = "CONNECT";
 const REQUEST: &str = "REQUEST";
 const OK: &str = "OK";
 const FAILED: &str = "FAILED";
-
-/// The number of messages that the agent reads before it reads the pipe and the clock again.
-const BATCH: usize = 100;
 
 /// The longest wait for the outcome of an agent that has ended.
 const END_TIMEOUT: Duration = Duration::from_secs(5);

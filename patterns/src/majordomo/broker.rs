@@ -11,7 +11,8 @@ use super::machine::{Action, BrokerMachine};
 use crate::router::try_send;
 use crate::run::run_until_end;
 
-/// The number of messages without a pause after which the machine's tick is called.
+/// The number of messages without a pause after which the machine's tick is called. If the process was stopped, each worker has
+/// a heartbeat in the socket's queue, which a smaller number would not read before its worker counts as silent.
 const LATEST_TICK: usize = 1000;
 
 /// The number of replies that wait for one client at most. The guide's asynchronous client sends all its requests before it

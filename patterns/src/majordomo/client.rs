@@ -7,10 +7,12 @@ use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Req, Result, SendEr
 
 use super::protocol::{self, check_service, reply_to_client, without_delimiter};
 use crate::deadline::Deadline;
+use crate::run::check_signals;
 use crate::setup::Setup;
 use crate::{LazyPirate, RequestError};
 
 const SEND: &str = "mdcli_send";
+const RECEIVE: &str = "mdcli_recv";
 
 /// A client that makes one request after the other, each answered or failed in bounded time: a [`LazyPirate`] for a
 /// [`Broker`](super::Broker).
@@ -286,6 +288,7 @@ impl AsyncClient {
             if deadline.has_passed() {
                 return Ok(None);
             }
+            check_signals(RECEIVE)?;
         }
     }
 

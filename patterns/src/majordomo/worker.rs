@@ -10,7 +10,7 @@ use zmq::{Context, Dealer, Errno, Error, Multipart, Result, SendError, Socket, T
 use super::protocol::{Command, check_service, from_worker};
 use super::session::{Session, Task, WorkerEvent, WorkerStatistics};
 use crate::deadline::Deadline;
-use crate::run::ends_normally;
+use crate::run::{BATCH, check_signals, ends_normally};
 use crate::setup::Setup;
 
 const REPLY: &str = "mdwrk_send";
@@ -161,15 +161,22 @@ impl Worker {
         }
         // Messages that have arrived are read before the broker may count as silent: the last call may be long ago.
         let mut wait = Duration::ZERO;
+        let mut since_tick = 0;
         loop {
             let received = match &self.socket {
                 Some(socket) => socket.within(wait).recv_multipart()?,
                 None => None,
             };
             let now = Instant::now();
-            match received {
-                Some(message) => self.session.on_message(now, message, &mut self.tasks),
-                None => self.session.on_tick(now, &mut self.tasks),
+            let is_quiet = received.is_none();
+            since_tick += 1;
+            if let Some(message) = received {
+                self.session.on_message(now, message, &mut self.tasks);
+            }
+            // A broker that sends without a pause must not keep the worker from its heartbeats.
+            if is_quiet || (since_tick >= BATCH && !self.session.owes_reply()) {
+                since_tick = 0;
+                self.session.on_tick(now, &mut self.tasks);
             }
             if let Some(request) = self.perform(now)? {
                 return Ok(Some(request));
@@ -177,6 +184,7 @@ impl Worker {
             if deadline.has_passed() {
                 return Ok(None);
             }
+            check_signals(RECEIVE)?;
             let until_tick = self.session.next_tick().saturating_duration_since(now);
             wait = deadline.left().map_or(until_tick, |left| left.min(until_tick));
         }

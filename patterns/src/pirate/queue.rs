@@ -9,10 +9,7 @@ use zmq::{PollEvents, PollItem, Result, Router, Socket, poll};
 use super::machine::{QueueAction, QueueEvent, QueueMachine, QueueStatistics};
 use super::protocol::Protocol;
 use crate::router::try_send;
-use crate::run::run_until_end;
-
-/// The number of messages that are read from one socket before the other socket and the clock are read.
-const BATCH: usize = 100;
+use crate::run::{BATCH, run_until_end};
 
 /// The queue between clients and workers: spqueue without heartbeats, ppqueue with them. See the [module](super).
 ///

@@ -8,11 +8,8 @@ use zmq::{Context, Dealer, Errno, Error, Multipart, PollEvents, PollItem, Result
 
 use super::machine::{WorkerAction, WorkerEvent, WorkerMachine};
 use super::protocol::Protocol;
-use crate::run::run_until_end;
+use crate::run::{BATCH, check_signals, run_until_end};
 use crate::setup::Setup;
-
-/// The number of messages that are read before the clock is read.
-const BATCH: usize = 100;
 
 /// The linger period of a socket that is closed with the worker: the time for sending the last reply.
 const LINGER: Duration = Duration::from_millis(200);
@@ -145,6 +142,7 @@ impl Worker {
             }
             self.machine.on_tick(Instant::now(), &mut self.actions);
             self.perform(&mut on_event)?;
+            check_signals(CALL)?;
             let now = Instant::now();
             let due = self.machine.next_tick(now).map(|tick| tick.saturating_duration_since(now));
             match &self.socket {
