@@ -8,6 +8,7 @@ use zmq::{Context, Result, Router, Socket};
 
 use super::event::{Event, Statistics};
 use super::machine::{Action, BrokerMachine};
+use super::replies::Replies;
 use crate::router::try_send;
 use crate::run::run_until_end;
 
@@ -18,6 +19,9 @@ const LATEST_TICK: usize = 1000;
 /// The number of replies that wait for one client at most. The guide's asynchronous client sends all its requests before it
 /// reads a reply.
 const REPLIES: u32 = 100_000;
+
+/// The bytes of replies that wait for one client at most.
+const REPLY_BYTES: usize = 256 << 20;
 
 /// The broker: clients and workers connect to it, and it gives each request to the idle worker of its service that has been
 /// idle for the longest time.
@@ -45,6 +49,7 @@ pub struct Broker {
     socket: Socket<'static, Router>,
     machine: BrokerMachine,
     actions: Vec<Action>,
+    replies: Replies,
     /// The number of messages since the last tick of the machine.
     since_tick: usize,
 }
@@ -62,7 +67,8 @@ impl Broker {
         socket.set_router_mandatory(true)?;
         socket.set_sndhwm(REPLIES)?;
         socket.set_linger(Duration::ZERO)?;
-        Ok(Broker { socket, machine: BrokerMachine::new(), actions: Vec::new(), since_tick: 0 })
+        let (machine, replies) = (BrokerMachine::new(), Replies::new(REPLY_BYTES));
+        Ok(Broker { socket, machine, actions: Vec::new(), replies, since_tick: 0 })
     }
 
     /// Sets after which time without another message a worker is sent a heartbeat; 2.5 seconds by default, at least a
@@ -112,6 +118,14 @@ impl Broker {
     /// regardless of these limits.
     pub fn max_waiting(mut self, requests: usize, bytes: usize) -> Self {
         self.machine = self.machine.max_waiting(requests, bytes);
+        self
+    }
+
+    /// Sets how many bytes of replies may wait for one client that does not take them; 256 MiB by default. Replies of less than
+    /// 8 KiB do not count; their number alone is limited, by the socket's `ZMQ_SNDHWM`. A reply that is one too many is
+    /// dropped, counted in [`Statistics::lost_replies`], and reported by [`Event::ReplyLost`]. A single reply may be longer.
+    pub fn max_reply_bytes(mut self, bytes: usize) -> Self {
+        self.replies.limit = bytes;
         self
     }
 
@@ -176,7 +190,11 @@ impl Broker {
             for action in actions.drain(..) {
                 match action {
                     Action::Send(message) => {
-                        if let Some(unsent) = try_send(&self.socket, message)? {
+                        let unsent = match self.replies.count(message) {
+                            Ok(message) => try_send(&self.socket, message)?,
+                            Err(message) => Some(message),
+                        };
+                        if let Some(unsent) = unsent {
                             self.machine.on_undelivered(now, unsent, &mut self.actions);
                         }
                     }

@@ -200,7 +200,8 @@ impl AsyncClient {
 
     /// Sets options on the socket before it connects, for example its security. At first, the linger period is zero, and the
     /// queue of received replies is unlimited: a client that sends all its requests first has as many replies in its memory,
-    /// and none is lost in a queue of the broker that is full.
+    /// and none is lost in a queue of the broker that is full. A client for which that is too much sets `ZMQ_RCVHWM`. Further
+    /// replies then wait in the broker, which drops those beyond its [limits](super::Broker::max_reply_bytes).
     pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
         self.setup.push(Box::new(set));
         self

@@ -103,7 +103,7 @@ pub enum Event {
         /// The client that the reply names.
         client: Message,
     },
-    /// A reply was dropped: its client has left, or takes no messages.
+    /// A reply was dropped: its client has left, or does not take its replies, of which too many wait.
     ReplyLost {
         /// The client.
         client: Message,
@@ -180,7 +180,7 @@ pub struct Statistics {
     pub refused: u64,
     /// Replies that were dropped because their sender did not have the request.
     pub unknown_replies: u64,
-    /// Replies that were dropped because their client had left or took no messages. They count as replies too.
+    /// Replies that were dropped because their client had left or did not take its replies. They count as replies too.
     pub lost_replies: u64,
     /// Messages that were dropped because they are not of the protocol.
     pub malformed: u64,

@@ -83,12 +83,13 @@
 //! | the broker dies and comes back | workers register again, 2.5 seconds at most after their connection is back; a `Client` sends its request again. Requests that the broker had are lost |
 //! | a client dies | its requests are served, and the replies dropped |
 //! | a peer sends anything that is not of the protocol | it is counted, reported and dropped |
-//! | a client does not take its replies | up to 100 000 wait, further ones are dropped |
+//! | a client does not take its replies | up to 100 000 wait, with [256 MiB](Broker::max_reply_bytes); further ones are dropped, counted and reported |
 //! | the broker dies and does not come back | nothing works: it is the single point of failure |
 //!
 //! # What it costs
 //!
-//! Each request and each reply takes two hops. The broker copies no frame. While a worker has a request, the broker keeps the
+//! Each request and each reply takes two hops. The broker copies no frame, except those of less than 1 KiB of a request that
+//! must wait: libzmq would keep its receive buffer of 8 KiB for each. While a worker has a request, the broker keeps the
 //! frames, whose content it shares with those that it sends. The time for a request does not grow with the number of workers
 //! and services, except for the search in ordered maps. Workers and broker send each other a heartbeat of four frames every 2.5
 //! seconds, if they have nothing else to send.
@@ -104,6 +105,7 @@ mod client;
 mod event;
 mod machine;
 mod protocol;
+mod replies;
 mod session;
 mod worker;
 

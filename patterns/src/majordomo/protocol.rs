@@ -238,6 +238,11 @@ pub(super) fn request_to_worker(worker: &Message, client: Message, mut body: Mul
     body
 }
 
+/// Whether a message that the broker sends is a reply to a client.
+pub(super) fn is_reply_to_client(message: &Multipart) -> bool {
+    message.get(2).is_some_and(|header| *header == *CLIENT)
+}
+
 /// Whether a message that the broker sends is a request to a worker.
 pub(super) fn is_request_to_worker(message: &Multipart) -> bool {
     message.len() > 4 && message[2] == *WORKER && Command::from_frame(&message[3]) == Some(Command::Request)

@@ -3,11 +3,11 @@
 use std::thread;
 use std::time::Duration;
 
-use zmq::{Context, Errno, Message, Multipart, Router, Socket, interrupt};
-use zmq_patterns::majordomo::{AsyncClient, Worker};
+use zmq::{Context, Dealer, Errno, Message, Multipart, Router, Socket, interrupt};
+use zmq_patterns::majordomo::{AsyncClient, Event, Worker};
 
-use super::LONG;
-use super::common::{self, in_own_process, next};
+use super::common::{self, connected, in_own_process, next};
+use super::{LONG, Serving};
 
 const ENDPOINT: &str = "inproc://broker";
 const MANY: u64 = 2000;
@@ -71,4 +71,73 @@ fn receives_end_when_a_signal_is_caught_while_a_peer_sends_without_a_pause() {
         // They did not wait for the end of the messages.
         assert!(worker.statistics().malformed < MANY && client.malformed() < MANY);
     });
+}
+
+/// The memory of this process, in bytes.
+#[cfg(target_os = "linux")]
+fn memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB")).unwrap();
+    kib.trim().parse::<usize>().unwrap() * 1024
+}
+
+/// Each request comes alone, in a receive buffer of 8 KiB of its own, which libzmq keeps for as long as a frame points into it.
+#[cfg(target_os = "linux")]
+#[deadline::test]
+fn waiting_requests_keep_no_receive_buffers() {
+    in_own_process("floods::waiting_requests_keep_no_receive_buffers", || {
+        const COUNT: usize = 4000;
+        let serving = Serving::start(|broker| broker);
+        let mut client = AsyncClient::new(&serving.context, &serving.endpoint).timeout(LONG);
+        let mut ask = |count| {
+            for _ in 0..count {
+                client.send("nobody", "x".repeat(100)).unwrap();
+                client.send("mmi.service", "nobody").unwrap();
+                assert_eq!(client.recv().unwrap().unwrap().body, ["404"]);
+            }
+        };
+        ask(100);
+        let before = memory();
+        ask(COUNT);
+        let each = memory().saturating_sub(before) / COUNT;
+        println!("{each} bytes for each request");
+        assert!(each < 2048, "{each} bytes for each request");
+        assert_eq!(serving.end().requests, 100 + COUNT as u64);
+    });
+}
+
+/// Over inproc, the replies wait in the broker's process until the client takes them.
+#[deadline::test]
+fn broker_drops_replies_that_have_too_many_bytes_for_a_client_which_takes_none() {
+    const LONG_REPLY: usize = 100 << 10;
+    let serving = Serving::start(|mut broker| {
+        broker.bind("inproc://clients").unwrap();
+        broker.max_reply_bytes(1 << 20)
+    });
+    let mut worker = Worker::new(&serving.context, &serving.endpoint, "repeat").unwrap();
+    let working =
+        thread::spawn(move || worker.run(|request| "x".repeat(request[0].as_str().unwrap().parse().unwrap()).into()));
+    let client = connected(&serving.context, Dealer, "inproc://clients");
+    let ask = |length: usize| client.send_multipart(["", "MDPC01", "repeat", &length.to_string()]).unwrap();
+    (0..13).for_each(|_| ask(LONG_REPLY));
+    for _ in 0..3 {
+        let lost = serving.wait_for(|event| matches!(event, Event::ReplyLost { .. }));
+        assert!(lost.to_string().contains("is dropped"), "{lost}");
+    }
+    // Short ones are limited in number only.
+    ask(1000);
+    for expected in [LONG_REPLY; 10].into_iter().chain([1000]) {
+        assert_eq!(next(&client)[3].len(), expected);
+    }
+    // There is room again, when the memory is free, also for a reply that is longer than the limit by itself.
+    common::eventually("a reply has room", || {
+        ask(2 << 20);
+        ask(10);
+        let reply = next(&client)[3].len();
+        assert!([10, 2 << 20].contains(&reply));
+        reply != 10 && next(&client)[3].len() == 10
+    });
+    let numbers = serving.end();
+    assert!(numbers.lost_replies >= 3, "{numbers:?}");
+    working.join().unwrap().unwrap();
 }

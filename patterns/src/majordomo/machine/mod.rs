@@ -10,13 +10,18 @@ use zmq::{Message, Multipart};
 
 use super::event::{Event, Lost, Statistics};
 use super::protocol::{
-    CLIENT, Command, MMI_PREFIX, MMI_SERVICE, ToBroker, is_request_to_worker, reply, request_to_worker, to_worker,
+    Command, MMI_PREFIX, MMI_SERVICE, ToBroker, is_reply_to_client, is_request_to_worker, reply, request_to_worker,
+    to_worker,
 };
 use crate::deadline::{SHORTEST_INTERVAL, later};
 use crate::places::Places;
 
 /// The bytes that a frame counts besides its content, for the limit of waiting bytes.
 const FRAME: usize = 64;
+
+/// The length of a frame from which on a waiting request keeps it as it came. A shorter one is copied: the frames of small
+/// messages point into libzmq's receive buffer, and keep its 8 KiB.
+const LONG: usize = 1024;
 
 /// An action that the caller of a [`BrokerMachine`] must perform.
 #[derive(Debug)]
@@ -32,7 +37,7 @@ pub enum Action {
 ///
 /// The cost of a message does not depend on the number of workers and services, except for the search in ordered maps. Frames
 /// are moved from message to message. A request that may be handed to another worker is kept while a worker has it: the
-/// kept copy shares the content of its frames.
+/// kept copy shares the content of its frames. Only a request that must wait has its frames of less than 1 KiB copied.
 ///
 /// ```
 /// use std::time::Instant;
@@ -223,7 +228,7 @@ impl BrokerMachine {
     /// takes no message. A worker is lost then. The request that it was to get does not count as tried.
     pub fn on_undelivered(&mut self, now: Instant, mut message: Multipart, actions: &mut Vec<Action>) {
         let is_request = is_request_to_worker(&message);
-        let is_reply = message.get(2).is_some_and(|header| *header == *CLIENT);
+        let is_reply = is_reply_to_client(&message);
         let peer = message.pop_front().unwrap_or_default();
         let place = self.ids.get(&peer[..]).copied();
         if is_reply {
@@ -467,7 +472,8 @@ impl BrokerMachine {
     }
 
     /// Puts a request among those that wait, by its age.
-    fn queue(&mut self, place: usize, request: Request) {
+    fn queue(&mut self, place: usize, mut request: Request) {
+        request.body.iter_mut().for_each(leave_buffer);
         let expires = later(request.arrived, self.lifetime);
         let service = &mut self.services[place];
         self.waiting += 1;
@@ -523,7 +529,8 @@ impl BrokerMachine {
         self.forget_if_unused(place);
     }
 
-    fn add_service(&mut self, name: Message) -> usize {
+    fn add_service(&mut self, mut name: Message) -> usize {
+        leave_buffer(&mut name);
         let key = Box::from(&name[..]);
         let service = Service { name, waiting: VecDeque::new(), idle: BTreeMap::new(), workers: 0, sweep: None };
         let place = self.services.insert(service);
@@ -549,6 +556,13 @@ impl BrokerMachine {
 impl Default for BrokerMachine {
     fn default() -> BrokerMachine {
         BrokerMachine::new()
+    }
+}
+
+/// Replaces a short frame by a copy, so that it keeps no receive buffer.
+fn leave_buffer(frame: &mut Message) {
+    if frame.len() < LONG {
+        *frame = Message::from(&frame[..]);
     }
 }
 

@@ -212,7 +212,7 @@ impl World {
     fn account(&mut self, sender: Option<&str>, message: &Multipart, delivered: bool) {
         let to = text(&message[0]);
         assert!(message[1].is_empty());
-        if message[2] == *CLIENT {
+        if is_reply_to_client(message) {
             if message[3].starts_with(MMI_PREFIX) {
                 return;
             }
