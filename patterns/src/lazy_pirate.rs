@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::error;
 use std::fmt;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use zmq::{Context, Errno, Error, Multipart, Req, Result, Socket, TrySend};
+use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Result, Socket, TrySend};
 
+use crate::deadline::Deadline;
+use crate::run::check_signals;
 use crate::setup::Setup;
 
 type Report = Box<dyn FnMut(&TryEvent<'_>) + Send>;
@@ -29,10 +31,13 @@ pub enum TryEvent<'a> {
 
 /// A client whose requests are answered or fail in bounded time, even if servers die: the guide's Lazy Pirate, as one call.
 ///
-/// `LazyPirate` sends a request again if no reply comes in time, up to a given number of times, each time over a new REQ
-/// socket. The old socket is dropped with every reply that may still arrive there, so a late reply is never taken for the
-/// reply to a later request. With several endpoints each try goes to the next one. The next request begins with the endpoint
-/// that answered last.
+/// `LazyPirate` sends a request again if no reply comes in time, up to a given number of times, each time over a new socket.
+/// The old socket is dropped with every reply that may still arrive there, so a late reply is never taken for the reply to a
+/// later request. With several endpoints each try goes to the next one. The next request begins with the endpoint that
+/// answered last.
+///
+/// The sockets are DEALERs that send and receive the empty frame of a REQ in front, so servers see the REQ of the guide. A REQ
+/// receives one message for each request, even if that one is no reply. A DEALER goes on waiting for the reply.
 ///
 /// A request that is sent again may be served twice: its server may have died, or been slow, after serving it.
 ///
@@ -62,12 +67,12 @@ pub struct LazyPirate {
     endpoints: Vec<String>,
     timeout: Duration,
     retries: u32,
-    setup: Vec<Setup<Req>>,
+    setup: Vec<Setup<Dealer>>,
     report: Option<Report>,
     /// The index of the endpoint that the next try goes to.
     next: usize,
     /// A socket that is connected to that endpoint and owes no reply.
-    socket: Option<Socket<'static, Req>>,
+    socket: Option<Socket<'static, Dealer>>,
 }
 
 impl LazyPirate {
@@ -130,11 +135,11 @@ impl LazyPirate {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let client = zmq_patterns::LazyPirate::new(&context, "tcp://localhost:5555")
-    ///     .with(|socket| socket.set_req_correlate(true));
+    ///     .with(|socket| socket.set_tcp_keepalive(true));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn with(mut self, set: impl Fn(&Socket<'static, Req>) -> Result<()> + Send + 'static) -> Self {
+    pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
         self.setup.push(Box::new(set));
         self
     }
@@ -188,7 +193,7 @@ impl LazyPirate {
         self.request_until(request.into(), Some)
     }
 
-    /// As [`LazyPirate::request`]. A reply of which `accept` makes nothing counts as no reply.
+    /// As [`LazyPirate::request`]. A reply of which `accept` makes nothing is dropped, and the try goes on.
     #[track_caller]
     pub(crate) fn request_until<R>(
         &mut self,
@@ -200,7 +205,7 @@ impl LazyPirate {
         let error = loop {
             tried.push(self.next);
             self.report_try(|endpoint| TryEvent::Begins(endpoint));
-            let outcome = self.try_once(&request, again).map(|reply| reply.and_then(&mut accept));
+            let outcome = self.try_once(&request, again, &mut accept);
             if matches!(outcome, Ok(None)) {
                 let tries_left = (self.retries as usize + 1).saturating_sub(tried.len()) as u32;
                 self.report_try(|endpoint| TryEvent::Unanswered { endpoint, tries_left });
@@ -230,26 +235,55 @@ impl LazyPirate {
 
     /// One try; `None` if no reply comes in time. `again` says that the request of the last try is still queued.
     #[track_caller]
-    fn try_once(&mut self, request: &Multipart, again: bool) -> Result<Option<Multipart>> {
-        let start = Instant::now();
+    fn try_once<R>(
+        &mut self,
+        request: &Multipart,
+        again: bool,
+        accept: &mut impl FnMut(Multipart) -> Option<R>,
+    ) -> Result<Option<R>> {
+        if request.is_empty() {
+            return Err(Error::new(Errno::EINVAL, "zmq_msg_send", "a request without frames"));
+        }
+        let deadline = Deadline::after(self.timeout);
         let socket = match self.socket.take() {
             Some(socket) => socket,
             None => self.connected()?,
         };
         if !again {
-            match socket.within(self.timeout).send_multipart(request).map_err(|failed| failed.into_parts().1)? {
+            // A second reply to the last request.
+            while socket.now().recv_multipart()?.is_some() {
+                if deadline.has_passed() {
+                    return Ok(None);
+                }
+            }
+            let mut message = request.clone();
+            message.push_front(Message::new());
+            match socket.within(deadline.left()).send_multipart(message).map_err(|failed| failed.into_parts().1)? {
                 TrySend::Sent => {}
                 TrySend::WouldBlock(_) => return Ok(None),
             }
         }
-        let reply = socket.within(self.timeout.saturating_sub(start.elapsed())).recv_multipart();
+        let reply = loop {
+            let Some(mut message) = socket.within(deadline.left()).recv_multipart()? else { break None };
+            let delimiter = message.pop_front();
+            if delimiter.is_some_and(|delimiter| delimiter.is_empty())
+                && !message.is_empty()
+                && let Some(reply) = accept(message)
+            {
+                break Some(reply);
+            }
+            if deadline.has_passed() {
+                break None;
+            }
+            check_signals("zmq_msg_recv")?;
+        };
         self.socket = Some(socket);
-        reply
+        Ok(reply)
     }
 
     #[track_caller]
-    fn connected(&self) -> Result<Socket<'static, Req>> {
-        let socket = self.context.owned_socket(Req)?;
+    fn connected(&self) -> Result<Socket<'static, Dealer>> {
+        let socket = self.context.owned_socket(Dealer)?;
         self.setup.iter().try_for_each(|set| set(&socket))?;
         socket.set_linger(Duration::ZERO)?;
         socket.connect(&self.endpoints[self.next])?;

@@ -187,6 +187,29 @@ fn lazy_pirate_keeps_its_socket_while_requests_are_answered() {
     assert_eq!(opened_at.collect::<Vec<_>>(), [(file!(), request_line)]);
 }
 
+#[deadline::test]
+fn lazy_pirate_drops_what_is_no_reply_to_its_request() {
+    let context = Context::new().unwrap();
+    let server = context.socket(Router).unwrap();
+    server.bind("inproc://server").unwrap();
+    let mut client = LazyPirate::new(&context, "inproc://server").timeout(LONG).retries(0);
+    let (sent_twice, both_are_sent) = channel();
+    let asking = thread::spawn(move || {
+        let first = client.request("first").unwrap();
+        both_are_sent.recv().unwrap();
+        (first, client.request("second").unwrap())
+    });
+    let request = server.recv_multipart().unwrap();
+    // A REQ would drop these too.
+    server.send_multipart([&request[0], &"no delimiter".into()]).unwrap();
+    server.send_multipart([&request[0], &"".into()]).unwrap();
+    server.send_multipart(&request).unwrap();
+    server.send_multipart(&request).unwrap();
+    sent_twice.send(()).unwrap();
+    server.send_multipart(server.recv_multipart().unwrap()).unwrap();
+    assert_eq!(asking.join().unwrap(), ("first".into(), "second".into()));
+}
+
 /// Each socket of a client sends its request once. No socket that the client has given up before the bind reaches the
 /// server. A reply may come after its try, so the server answers until the client has one.
 #[deadline::test]

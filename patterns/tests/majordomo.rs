@@ -302,6 +302,17 @@ fn names_that_are_none_are_refused_by_every_side() {
 }
 
 #[deadline::test]
+fn worker_refuses_zmq_immediate() {
+    let context = Context::new().unwrap();
+    let mut worker = Worker::new(&context, "tcp://127.0.0.1:9", "echo").unwrap().with(|s| s.set_immediate(true));
+    for _ in 0..2 {
+        let error = worker.recv().unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_IMMEDIATE"));
+        assert!(error.to_string().contains("a worker needs it off"), "{error}");
+    }
+}
+
+#[deadline::test]
 fn broker_says_that_its_port_is_taken() {
     let serving = Serving::start(|broker| broker);
     let mut second = Broker::new(&serving.context).unwrap();
@@ -391,18 +402,19 @@ fn workers_and_clients_drop_what_is_malformed() {
     let (body, numbers) = working.join().unwrap();
     assert_eq!((body, numbers.malformed, numbers.requests), ("Hello".into(), 3, 1));
 
-    let mut client = Client::new(&context, &endpoint).timeout(LONG).retries(3);
+    let mut client = Client::new(&context, &endpoint).timeout(LONG).retries(0);
     let asking = thread::spawn(move || (client.request("echo", "Hello").unwrap(), client.malformed()));
+    let mut message = loop {
+        // The worker has left, and has sent a DISCONNECT.
+        let message = next(&router);
+        if message[2] == b"MDPC01" {
+            break message;
+        }
+    };
+    // The client waits on for the reply in the same try.
     for (header, service) in [("MDPW01", "echo"), ("MDPC01", "other"), ("MDPC01", "echo")] {
-        let mut message = loop {
-            // The worker has left, and has sent a DISCONNECT.
-            let message = next(&router);
-            if message[2] == b"MDPC01" {
-                break message;
-            }
-        };
         (message[2], message[3]) = (header.into(), service.into());
-        router.send_multipart(message).unwrap();
+        router.send_multipart(&message).unwrap();
     }
     assert_eq!(asking.join().unwrap(), ("Hello".into(), 2));
 

@@ -346,6 +346,10 @@ fn worker_reports_wrong_calls_and_can_try_again() {
         let error = nowhere.recv(|_| {}).unwrap_err();
         assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_connect"));
     }
+    // READY would be lost.
+    let mut immediate = Worker::simple(&context, "inproc://queue").with(|socket| socket.set_immediate(true));
+    let error = immediate.recv(|_| {}).unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_IMMEDIATE"));
     let queue = bound(&context, Router, "inproc://queue");
     let mut worker = Worker::simple(&context, "inproc://queue").with(|socket| socket.set_routing_id("me"));
     let failed = worker.reply("too early").unwrap_err();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use zmq::{Context, Errno, Multipart, Req, Result, Socket, poll};
+use zmq::{Context, Dealer, Errno, Multipart, Result, Socket, poll};
 
 use crate::{LazyPirate, RequestError};
 
@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// Sets options on each socket before it connects, for example its security. The linger period is always zero.
-    pub fn with(mut self, set: impl Fn(&Socket<'static, Req>) -> Result<()> + Send + 'static) -> Self {
+    pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
         self.pirate = self.pirate.with(set);
         self
     }

@@ -4,7 +4,7 @@
 //!  model one                 model two                 model three
 //!
 //!   LazyPirate                Shotgun                   Client ---- agent (a thread)
-//!   (REQ)                     (DEALER for each)                     (ROUTER)
+//!   (DEALER)                  (DEALER for each)                     (ROUTER)
 //!    |  .   .                  |   |   |                         /     |      \
 //!    |    .    .               |   |   |                        /      |       \   PING, PONG
 //!   REP   REP   REP           REP REP REP                   ROUTER   ROUTER   ROUTER

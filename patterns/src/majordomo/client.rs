@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Req, Result, SendError, Socket, TrySend};
+use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Result, SendError, Socket, TrySend};
 
 use super::protocol::{self, check_service, reply_to_client, without_delimiter};
 use crate::deadline::Deadline;
@@ -73,7 +73,7 @@ impl Client {
     }
 
     /// Sets options on each socket before it connects, for example its security. The linger period is always zero.
-    pub fn with(mut self, set: impl Fn(&Socket<'static, Req>) -> Result<()> + Send + 'static) -> Self {
+    pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
         self.pirate = self.pirate.with(set);
         self
     }

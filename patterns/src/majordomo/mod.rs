@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Client      Client      AsyncClient
-//!    REQ         REQ          DEALER
+//!  DEALER      DEALER       DEALER
 //!      \          |          /
 //!       \   request, reply  /          MDPC01
 //!        \        |        /

@@ -11,7 +11,7 @@ use super::protocol::{Command, check_service, from_worker};
 use super::session::{Session, Task, WorkerEvent, WorkerStatistics};
 use crate::deadline::Deadline;
 use crate::run::{BATCH, check_signals, ends_normally};
-use crate::setup::Setup;
+use crate::setup::{Setup, check_worker};
 
 const REPLY: &str = "mdwrk_send";
 const RECEIVE: &str = "mdwrk_recv";
@@ -115,7 +115,8 @@ impl Worker {
     }
 
     /// Sets options on each socket before it connects, for example its security. It should set no routing id: see
-    /// [the promise](super#the-promise).
+    /// [the promise](super#the-promise). The calls that receive fail with `EINVAL` if it sets `ZMQ_IMMEDIATE`: READY must wait
+    /// for the connection.
     pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
         self.setup.push(Box::new(set));
         self
@@ -230,6 +231,7 @@ impl Worker {
         let socket = self.context.owned_socket(Dealer)?;
         socket.set_linger(LINGER)?;
         self.setup.iter().try_for_each(|set| set(&socket))?;
+        check_worker(&socket)?;
         socket.connect(&self.endpoint)?;
         let _ = socket.now().send_multipart(ready).map_err(|failed| failed.into_parts().1)?;
         self.socket = Some(socket);

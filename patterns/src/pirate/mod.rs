@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  client   client   client       LazyPirate: asks again, and gives up in bounded time
-//!   (REQ)    (REQ)    (REQ)
+//!  DEALER   DEALER   DEALER       or a REQ, as in C
 //!     \________|________/
 //!              |
 //!           ROUTER

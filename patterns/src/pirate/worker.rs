@@ -9,7 +9,7 @@ use zmq::{Context, Dealer, Errno, Error, Multipart, PollEvents, PollItem, Result
 use super::machine::{WorkerAction, WorkerEvent, WorkerMachine};
 use super::protocol::Protocol;
 use crate::run::{BATCH, check_signals, run_until_end};
-use crate::setup::Setup;
+use crate::setup::{Setup, check_worker};
 
 /// The linger period of a socket that is closed with the worker: the time for sending the last reply.
 const LINGER: Duration = Duration::from_millis(200);
@@ -108,7 +108,8 @@ impl Worker {
     }
 
     /// Sets options on each socket before it connects, for example its security. The linger period is 200 milliseconds
-    /// if this does not set another.
+    /// if this does not set another. [`Worker::recv`] fails with `EINVAL` if it sets `ZMQ_IMMEDIATE`: READY must wait for the
+    /// connection.
     pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
         self.setup.push(Box::new(set));
         self
@@ -233,6 +234,7 @@ impl Worker {
         let socket = self.context.owned_socket(Dealer)?;
         socket.set_linger(LINGER)?;
         self.setup.iter().try_for_each(|set| set(&socket))?;
+        check_worker(&socket)?;
         socket.connect(&self.endpoint)?;
         Ok(socket)
     }
