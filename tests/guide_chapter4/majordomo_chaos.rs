@@ -4,6 +4,9 @@
 //! `ZMQ_CHAOS_SEED=SEED` begins with the seed of a round that failed.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::exit;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,9 +16,16 @@ use zmq_patterns::majordomo::{AsyncClient, Client};
 
 use crate::common::guide::{Port, kill};
 use crate::common::rng::{Rng, seed};
-use crate::common::{Process, signal, variable, within_deadline};
+use crate::common::{Process, alone, role, signal, variable, within_deadline};
 use crate::majordomo::{broker, starting_worker};
 use crate::peers::Side::{C, Rust};
+
+const TEST: &str = "majordomo_chaos::majordomo_keeps_its_promise_while_its_programs_die_and_hang";
+/// The environment variable with the broker's endpoint, for clients that are processes.
+const ENDPOINT: &str = "ZMQ_CHAOS_ENDPOINT";
+/// The roles of these processes.
+const IN_TURN: &str = "in turn";
+const AHEAD: &str = "ahead";
 
 const BEAT: &str = "100";
 const ROUND: Duration = Duration::from_secs(4);
@@ -32,6 +42,9 @@ fn milliseconds(rng: &mut Rng, from: usize, to: usize) -> Duration {
 
 #[test]
 fn majordomo_keeps_its_promise_while_its_programs_die_and_hang() {
+    if let Some(role) = role() {
+        return ask_until_killed(&role);
+    }
     let time = Duration::from_secs(variable("ZMQ_CHAOS_SECONDS").unwrap_or(ROUND.as_secs()));
     let mut seed = seed("ZMQ_CHAOS_SEED");
     let start = Instant::now();
@@ -47,6 +60,10 @@ struct Programs {
     /// `None` after the old one has ended, until the next one is bound.
     broker: Option<Process>,
     workers: Vec<Process>,
+    /// Clients that are killed and stopped too.
+    clients: Vec<Process>,
+    /// The number of clients that have got a reply before they were killed.
+    answered: usize,
 }
 
 impl Programs {
@@ -54,13 +71,15 @@ impl Programs {
         let port = Port::reserve();
         let broker = Some(broker(Rust, &port, BEAT));
         let workers = (0..WORKERS).map(|_| worker(rng, &port)).collect();
-        Programs { port, broker, workers }
+        let clients = (0..CLIENTS).map(|_| client(rng, &port)).collect();
+        Programs { port, broker, workers, clients, answered: 0 }
     }
 
     /// Kills or stops one program, or starts it again.
     fn disturb(&mut self, rng: &mut Rng) {
         let chosen = rng.below(WORKERS);
-        match rng.below(16) {
+        let chosen_client = rng.below(CLIENTS);
+        match rng.below(22) {
             0 => {
                 // The port is free only when the old process has ended.
                 drop(self.broker.take().map(kill));
@@ -74,8 +93,42 @@ impl Programs {
             }
             2..8 => self.workers[chosen] = worker(rng, &self.port),
             8..12 => signal(self.workers[chosen].id(), libc::SIGSTOP),
-            _ => signal(self.workers[chosen].id(), libc::SIGCONT),
+            12..16 => signal(self.workers[chosen].id(), libc::SIGCONT),
+            16..19 => {
+                let next = client(rng, &self.port);
+                let killed = std::mem::replace(&mut self.clients[chosen_client], next);
+                self.kill_client(killed);
+            }
+            19 => signal(self.clients[chosen_client].id(), libc::SIGSTOP),
+            _ => signal(self.clients[chosen_client].id(), libc::SIGCONT),
         }
+    }
+
+    /// Kills a client. It ends by itself only if it got a wrong reply.
+    fn kill_client(&mut self, mut client: Process) {
+        signal(client.id(), libc::SIGKILL);
+        let (ended, lines) = (client.wait(), client.rest());
+        assert_eq!(ended.signal(), Some(libc::SIGKILL), "{lines:?}");
+        self.answered += usize::from(lines.iter().any(|line| line.ends_with(ANSWERED)));
+    }
+}
+
+/// A client of either kind, in a process of its own.
+fn client(rng: &mut Rng, port: &Port) -> Process {
+    let role = if rng.coin() { IN_TURN } else { AHEAD };
+    Process::spawn(alone(TEST, role).env(ENDPOINT, port.connect()))
+}
+
+/// The process of a client.
+fn ask_until_killed(role: &str) {
+    let endpoint = std::env::var(ENDPOINT).unwrap();
+    // A test that is killed itself closes the pipe.
+    thread::spawn(|| io::copy(&mut io::stdin(), &mut io::sink()).map(|_| exit(1)));
+    let (client, never) = (std::process::id() as usize, AtomicBool::new(false));
+    if role == IN_TURN {
+        ask_in_turn(client, &endpoint, &never);
+    } else {
+        ask_ahead(client, &endpoint, &never);
     }
 }
 
@@ -93,7 +146,7 @@ fn round(seed: u64) {
         let endpoint = &endpoint;
         let clients: Vec<_> =
             (0..CLIENTS).map(|client| scope.spawn(move || ask_in_turn(client, endpoint, calm))).collect();
-        let ahead = scope.spawn(move || ask_ahead(endpoint, calm));
+        let ahead = scope.spawn(move || ask_ahead(CLIENTS, endpoint, calm));
 
         let start = Instant::now();
         while start.elapsed() < ROUND {
@@ -108,13 +161,18 @@ fn round(seed: u64) {
             (answered, failed) = (answered + answers, failed + failures);
         }
         let (sent, received) = ahead.join().unwrap();
-        println!("{answered} requests answered, {failed} failed; {received} of {sent} sent ahead answered");
-        assert!(received > 0 && received <= sent);
+        let killed = std::mem::take(&mut programs.clients);
+        killed.into_iter().for_each(|client| programs.kill_client(client));
+        println!(
+            "{answered} requests answered, {failed} failed; {received} of {sent} sent ahead answered; {} clients killed after a reply",
+            programs.answered
+        );
+        assert!(received > 0 && received <= sent && programs.answered > 0);
     });
 }
 
 /// Each request gets its own reply, or fails with the request. Once the programs are left alone, no request fails.
-fn ask_in_turn(client: usize, endpoint: &str, calm: &AtomicBool) -> (u32, u32) {
+fn ask_in_turn(client: usize, endpoint: &str, calm: &AtomicBool) -> (usize, usize) {
     let context = Context::new().unwrap();
     let mut asking = Client::new(&context, endpoint).timeout(Duration::from_millis(700)).retries(3);
     let (mut answered, mut failed) = (0, 0);
@@ -124,6 +182,7 @@ fn ask_in_turn(client: usize, endpoint: &str, calm: &AtomicBool) -> (u32, u32) {
             Ok(reply) => {
                 assert_eq!(reply, request);
                 answered += 1;
+                say_answered(answered);
             }
             Err(error) => {
                 assert_eq!(error.errno(), Errno::EAGAIN, "{error}");
@@ -137,20 +196,32 @@ fn ask_in_turn(client: usize, endpoint: &str, calm: &AtomicBool) -> (u32, u32) {
     (answered, failed)
 }
 
+/// The end of the line that a client in a process of its own prints after its first reply.
+const ANSWERED: &str = "answered";
+
+fn say_answered(replies: usize) {
+    if replies == 1 && role().is_some() {
+        println!("{ANSWERED}");
+    }
+}
+
 /// Each request is answered once or not at all.
-fn ask_ahead(endpoint: &str, calm: &AtomicBool) -> (usize, usize) {
+fn ask_ahead(client: usize, endpoint: &str, calm: &AtomicBool) -> (usize, usize) {
     let context = Context::new().unwrap();
     let mut asking = AsyncClient::new(&context, endpoint).timeout(Duration::from_millis(1500));
     let (mut sent, mut open, mut answered) = (0usize, 0, BTreeSet::new());
     while !calm.load(Ordering::SeqCst) {
         while open < WINDOW {
-            asking.send("echo", sent.to_string()).unwrap();
+            asking.send("echo", format!("{client} {sent}")).unwrap();
             (sent, open) = (sent + 1, open + 1);
         }
         match asking.recv().unwrap() {
             Some(reply) => {
-                let number: usize = reply.body[0].as_str().unwrap().parse().unwrap();
+                let (asked_by, number) = reply.body[0].as_str().unwrap().split_once(' ').unwrap();
+                assert_eq!(asked_by, client.to_string(), "the reply of another client");
+                let number: usize = number.parse().unwrap();
                 assert!(number < sent && answered.insert(number), "a second reply to {number}");
+                say_answered(answered.len());
                 open = open.saturating_sub(1);
             }
             // They are lost, or their replies are late.
