@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use common::print_row;
+use common::{median, print_row};
 use zmq::{Context, Pair, PollEvents, Poller, Result, Socket};
 use zmq_patterns::Reactor;
 
@@ -93,11 +93,6 @@ fn table(arguments: &[String]) {
         }
         print_row(&cells);
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// The nanoseconds of one run.

@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::Instant;
 
-use common::{Program, SIZES, print_row, shown};
+use common::{Program, SIZES, median, print_row, shown};
 use zmq::security::{PublicKey, Security, curve_keypair};
 use zmq::{CanRecv, Context, Message, Pull, Push, Rep, Req, Result, Socket, SocketType};
 
@@ -117,11 +117,6 @@ fn table(arguments: &[String]) {
             .extend((1..programs.len()).map(|program| format!("{:.2}", of_rounds(&|round| round[0] / round[program]))));
         print_row(&cells);
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// The nanoseconds of one run.

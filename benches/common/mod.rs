@@ -95,6 +95,13 @@ pub fn shown(size: usize) -> String {
     }
 }
 
+/// The median of figures.
+#[allow(dead_code, reason = "not every benchmark measures times")]
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 /// Prints rows in columns: the first to the left, the others to the right.
 pub fn print_row(cells: &[String]) {
     let mut line = format!("{:<36}", cells[0]);
