@@ -2,9 +2,14 @@
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
+#[path = "titanic/disk.rs"]
+mod disk;
+#[path = "titanic/service.rs"]
+mod service;
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::{self, JoinHandle};
@@ -13,7 +18,7 @@ use std::time::{Duration, Instant};
 use common::{Process, TCP, alone, eventually, role};
 use zmq::{Context, Multipart};
 use zmq_patterns::majordomo::{self, Broker, Worker};
-use zmq_patterns::titanic::{Client, ClientError, RequestId, Service, Store, StoreError, Stored};
+use zmq_patterns::titanic::{Client, ClientError, Event, RequestId, Service, Store, StoreError, Stored};
 
 /// A directory that is removed when this is dropped.
 struct Directory(PathBuf);
@@ -191,6 +196,56 @@ fn store_refuses_files_that_it_does_not_read_and_leaves_them_as_they_are() {
     assert_eq!(directory.store().pending(), [first, third]);
 }
 
+/// A changed record is neither given to a client nor copied to a file whose checksums would make it a good one.
+#[deadline::test]
+fn store_notices_bytes_that_change_while_it_is_open() {
+    let directory = Directory::new("changes");
+    let store = directory.store().compact_from(2000);
+    let ids = ["pending", "answered", "good"].map(|body| add(&store, body));
+    assert!(store.answer(ids[1], &Multipart::from("reply")).unwrap());
+    let mut bytes = fs::read(directory.file()).unwrap();
+    for text in ["pending", "reply"] {
+        let place = bytes.windows(text.len()).position(|at| at == text.as_bytes()).unwrap();
+        bytes[place] ^= 1;
+    }
+    fs::write(directory.file(), &bytes).unwrap();
+    for error in [store.request(ids[0]).unwrap_err(), store.get(ids[1]).unwrap_err()] {
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    }
+    for _ in 0..30 {
+        let id = add(&store, "x");
+        assert!(store.close(id).unwrap());
+    }
+    let numbers = store.statistics();
+    assert!(numbers.compactions == 0 && numbers.failed_compactions > 0, "{numbers:?}");
+    assert_eq!(store.request(ids[2]).unwrap(), Some(("echo".into(), "good".into())));
+    // They can be closed, and are then no longer in the way.
+    ids[..2].iter().for_each(|id| assert!(store.close(*id).unwrap()));
+    while store.statistics().compactions == 0 {
+        let id = add(&store, "x");
+        assert!(store.close(id).unwrap());
+    }
+    drop(store);
+    assert_eq!(directory.store().pending(), [ids[2]]);
+}
+
+/// Ids are secrets, so no other user may read the files.
+#[deadline::test]
+fn store_has_files_that_only_their_owner_reads() {
+    let directory = Directory::new("permissions");
+    let store = directory.store().compact_from(0);
+    let check = || {
+        for file in [directory.file(), directory.0.join("lock")] {
+            assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    };
+    check();
+    let id = add(&store, "Hello");
+    assert!(store.close(id).unwrap());
+    assert_eq!(store.statistics().compactions, 1);
+    check();
+}
+
 #[deadline::test]
 fn store_tells_errors_of_the_file_system() {
     let directory = Directory::new("errors");
@@ -252,6 +307,10 @@ struct Serving {
 
 impl Serving {
     fn start(directory: &Directory) -> Serving {
+        Serving::start_with(directory, |_| ())
+    }
+
+    fn start_with(directory: &Directory, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Serving {
         let context = Context::new().unwrap();
         let mut broker = Broker::new(&context).unwrap();
         let endpoint = broker.bind(TCP).unwrap();
@@ -259,7 +318,7 @@ impl Serving {
         let mut titanic =
             Service::new(&context, &endpoint, directory.store()).pause(Duration::from_millis(50)).intake(2);
         let titanic = thread::spawn(move || {
-            let ended = titanic.run(|_| ());
+            let ended = titanic.run(on_event);
             (ended, titanic.statistics())
         });
         Serving { context, endpoint, broker, titanic }

@@ -339,6 +339,19 @@ impl Drop for Process {
 /// gives the program. Each test binary has its own directory, and each test its own program file, so that tests
 /// running side by side do not meet.
 pub fn c_program(source: &str) -> PathBuf {
+    let mut flags = linked::c_flags();
+    if linked::DRAFT == "1" {
+        flags.push("-DZMQ_BUILD_DRAFT_API".to_owned());
+    }
+    compile(source, &flags)
+}
+
+/// As [`c_program`], a shared library for LD_PRELOAD.
+pub fn c_library(source: &str) -> PathBuf {
+    compile(source, &["-shared", "-fPIC", "-ldl"].map(str::to_owned))
+}
+
+fn compile(source: &str, flags: &[String]) -> PathBuf {
     static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let directory =
@@ -350,11 +363,8 @@ pub fn c_program(source: &str) -> PathBuf {
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let mut command = Command::new(compiler);
     command.args(["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"]);
-    if linked::DRAFT == "1" {
-        command.arg("-DZMQ_BUILD_DRAFT_API");
-    }
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(source));
-    command.arg("-o").arg(&program).args(linked::c_flags()).args(["-lpthread", "-lm"]);
+    command.arg("-o").arg(&program).args(flags).args(["-lpthread", "-lm"]);
     let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
     assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
     program

@@ -138,18 +138,31 @@ pub(super) enum Kind {
     Close = 3,
 }
 
-/// The place of a record: in the records of a batch, or in the file.
+/// The place of a record, in the records of a batch or in the file, and the checksum of its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) at: u64,
     pub(super) length: u64,
+    checksum: [u8; 8],
+}
+
+impl Span {
+    fn new(at: u64, bytes: &[u8]) -> Span {
+        Span { at, length: bytes.len() as u64, checksum: Checksum::new().add(bytes).end() }
+    }
+
+    /// Whether these bytes are those that were written, or that the store read when it was opened.
+    pub(super) fn is_of(&self, bytes: &[u8]) -> bool {
+        *self == Span::new(self.at, bytes)
+    }
 }
 
 /// Records that are written and synchronized at once.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     bytes: Vec<u8>,
-    records: Vec<(Kind, RequestId, Span)>,
+    /// Each record, and where it begins.
+    records: Vec<(Kind, RequestId, usize)>,
 }
 
 impl Batch {
@@ -161,8 +174,9 @@ impl Batch {
         self.bytes.len()
     }
 
-    /// Adds a record. `None` if its frames are too many or too large for the format, which has 32 bits for each number.
-    pub(super) fn push(&mut self, kind: Kind, id: RequestId, frames: &[&Message]) -> Option<()> {
+    /// Adds a record, and returns its number in the batch. `None` if its frames are too many or too large for the format, which
+    /// has 32 bits for each number.
+    pub(super) fn push(&mut self, kind: Kind, id: RequestId, frames: &[&Message]) -> Option<usize> {
         let number = u32::try_from(frames.len()).ok()?;
         if frames.iter().any(|frame| u32::try_from(frame.len()).is_err()) {
             return None;
@@ -175,15 +189,15 @@ impl Batch {
             self.bytes.extend((frame.len() as u32).to_le_bytes());
             self.bytes.extend_from_slice(frame);
         }
-        self.record(kind, id, at);
-        Some(())
+        self.records.push((kind, id, at));
+        Some(self.records.len() - 1)
     }
 
     /// Adds a record as it is in another file.
     pub(super) fn push_bytes(&mut self, kind: Kind, id: RequestId, bytes: &[u8]) {
         let at = self.start();
         self.bytes.extend_from_slice(bytes);
-        self.record(kind, id, at);
+        self.records.push((kind, id, at));
     }
 
     /// The beginning of the next record. The batch's own header is written when the batch is complete.
@@ -194,11 +208,6 @@ impl Batch {
         self.bytes.len()
     }
 
-    fn record(&mut self, kind: Kind, id: RequestId, at: usize) {
-        let length = (self.bytes.len() - at) as u64;
-        self.records.push((kind, id, Span { at: at as u64, length }));
-    }
-
     /// The bytes of the batch for this place of a file, and its records there.
     pub(super) fn complete(mut self, salt: Salt, place: u64) -> (Vec<u8>, Vec<(Kind, RequestId, Span)>) {
         let length = ((self.bytes.len() - BATCH) as u64).to_le_bytes();
@@ -206,8 +215,12 @@ impl Batch {
         self.bytes[..8].copy_from_slice(&salt);
         self.bytes[8..16].copy_from_slice(&length);
         self.bytes[16..BATCH].copy_from_slice(&checksum);
-        self.records.iter_mut().for_each(|(_, _, span)| span.at += place);
-        (self.bytes, self.records)
+        let ends = self.records.iter().skip(1).map(|(_, _, at)| *at).chain([self.bytes.len()]);
+        let spans = self.records.iter().zip(ends);
+        let records = spans
+            .map(|((kind, id, at), end)| (*kind, *id, Span::new(place + *at as u64, &self.bytes[*at..end])))
+            .collect();
+        (self.bytes, records)
     }
 }
 
@@ -285,7 +298,7 @@ fn each_record(bytes: &[u8], mut on_record: impl FnMut(Kind, RequestId, Span)) -
     let mut at = 0;
     while at < bytes.len() {
         let Some((kind, id, length)) = parse(&bytes[at..], |_| ()) else { return false };
-        on_record(kind, id, Span { at: at as u64, length: length as u64 });
+        on_record(kind, id, Span::new(at as u64, &bytes[at..at + length]));
         at += length;
     }
     true

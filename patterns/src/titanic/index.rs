@@ -9,8 +9,9 @@ use super::id::RequestId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     number: u64,
-    pub(super) request: Span,
-    pub(super) reply: Option<Span>,
+    /// The reply if there is one. The request is then not needed any more.
+    pub(super) span: Span,
+    pub(super) is_answered: bool,
 }
 
 /// The requests that are not closed, from the records of a file.
@@ -26,38 +27,39 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Takes in a record that has reached the disk. A record that contradicts those before it changes nothing: a request is
-    /// stored once, answered once, and not after it was closed.
-    pub(super) fn apply(&mut self, kind: Kind, id: RequestId, span: Span) {
-        match kind {
-            Kind::Request => {
-                if !self.entries.contains_key(&id) {
-                    self.entries.insert(id, Entry { number: self.next, request: span, reply: None });
-                    self.order.insert(self.next, id);
-                    self.next += 1;
-                    self.needed += span.length;
-                }
+    /// Takes in a record that has reached the disk. A record that contradicts those before it changes nothing, and gives
+    /// `false`: a request is stored once, answered once, and not after it was closed.
+    pub(super) fn apply(&mut self, kind: Kind, id: RequestId, span: Span) -> bool {
+        match (kind, self.entries.get_mut(&id)) {
+            (Kind::Request, None) => {
+                self.entries.insert(id, Entry { number: self.next, span, is_answered: false });
+                self.order.insert(self.next, id);
+                self.next += 1;
+                self.needed += span.length;
             }
-            Kind::Reply => {
-                if let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.reply.is_none()) {
-                    entry.reply = Some(span);
-                    self.needed += span.length;
-                    self.needed -= entry.request.length;
-                    self.answered += 1;
-                }
+            (Kind::Reply, Some(entry)) if !entry.is_answered => {
+                self.needed += span.length;
+                self.needed -= entry.span.length;
+                self.answered += 1;
+                (entry.span, entry.is_answered) = (span, true);
             }
-            Kind::Close => {
-                if let Some(entry) = self.entries.remove(&id) {
-                    self.order.remove(&entry.number);
-                    self.needed -= entry.reply.unwrap_or(entry.request).length;
-                    self.answered -= usize::from(entry.reply.is_some());
-                }
+            (Kind::Close, Some(entry)) => {
+                self.order.remove(&entry.number);
+                self.needed -= entry.span.length;
+                self.answered -= usize::from(entry.is_answered);
+                self.entries.remove(&id);
             }
+            _ => return false,
         }
+        true
     }
 
     pub(super) fn get(&self, id: RequestId) -> Option<&Entry> {
         self.entries.get(&id)
+    }
+
+    pub(super) fn is_pending(&self, id: RequestId) -> bool {
+        self.get(id).is_some_and(|entry| !entry.is_answered)
     }
 
     /// The requests in the order in which they were stored.

@@ -76,10 +76,10 @@
 //! | the broker, or workers, die | requests are delivered again, after [a pause](Service::pause) |
 //! | a request kills or hangs its worker | the requests behind it go first; it is delivered again until it is closed |
 //! | the disk is full, or read-only | clients get the status 500 ([`ClientError::Failed`]); what is stored is served, and so are further requests once there is room |
-//! | `fsync` fails | nothing more is stored until the store is opened again ([`StoreError::Broken`]): the system may have dropped what was written |
-//! | bytes of the file change | each batch has a checksum. The store does not open if others follow ([`StoreError::Corrupt`]); a last batch that is wrong counts as not ended, and [`StoreStatistics::cut`] has its size |
+//! | `fsync` fails | nothing more is stored until the store is opened again ([`StoreError::Broken`]): the system may have dropped what was written. Clients get the status 500, and the replies that are stored. Nothing is delivered, since no reply could be stored |
+//! | bytes of the file change | each batch has a checksum. The store does not open if others follow ([`StoreError::Corrupt`]); a last batch that is wrong counts as not ended, and [`StoreStatistics::cut`] has its size. A record that changes while the store is open is given to no one |
 //! | a second service opens the directory | [`StoreError::Locked`] |
-//! | a newer program has written the file | [`StoreError::Newer`] |
+//! | a newer program has written the file | [`StoreError::Newer`]; the file is left as it is |
 //! | the disk is lost | all is lost: there is one copy |
 //! | clients do not close requests | the file grows without a bound |
 //!

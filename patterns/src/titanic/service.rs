@@ -197,6 +197,11 @@ impl Service {
         Ok(worker.heartbeat(self.heartbeat).reconnect(self.reconnect))
     }
 
+    /// A client that asks once.
+    fn client(&self, timeout: Duration) -> Client {
+        Client::new(&self.context, &self.endpoint).timeout(timeout).retries(0)
+    }
+
     fn store_request(&self, request: Multipart, on_event: &dyn Fn(&Event)) -> Multipart {
         let Some((service, body)) = protocol::service_and_body(request) else {
             self.report(on_event, Event::Malformed { service: REQUEST });
@@ -230,6 +235,7 @@ impl Service {
         match self.store.close(id) {
             Ok(is_closed) => {
                 if is_closed {
+                    lock(&self.schedule).on_close(|id| self.store.is_pending(id));
                     self.report(on_event, Event::Closed { id });
                 }
                 OK.into()
@@ -246,8 +252,7 @@ impl Service {
     /// Delivers one request after the other, until the end.
     fn dispatch(&self, on_event: &dyn Fn(&Event)) -> Result<()> {
         let _ending = Ending(self);
-        let mut looking_up = Client::new(&self.context, &self.endpoint).timeout(self.pause).retries(0);
-        let mut asking = Client::new(&self.context, &self.endpoint).timeout(self.timeout).retries(0);
+        let (mut looking_up, mut asking) = (self.client(self.pause), self.client(self.timeout));
         while let Some(task) = self.next_task() {
             let delivery = self.deliver(&mut looking_up, &mut asking, &task, on_event);
             lock(&self.schedule).finish(Instant::now(), self.pause, task, delivery);
@@ -278,14 +283,18 @@ impl Service {
         on_event: &dyn Fn(&Event),
     ) -> Delivery {
         let id = task.id;
+        let failed = |error| {
+            self.report(on_event, Event::Failed(error));
+            Delivery::Unanswered
+        };
+        // A reply could not be stored, so the service would work in vain.
+        if let Some(error) = self.store.broken() {
+            return failed(error);
+        }
         let (service, body) = match self.store.request(id) {
             Ok(Some(request)) => request,
-            // Its client has closed it.
-            Ok(None) => return Delivery::Done,
-            Err(error) => {
-                self.report(on_event, Event::Failed(error));
-                return Delivery::Unanswered;
-            }
+            Ok(None) => return Delivery::Closed,
+            Err(error) => return failed(error),
         };
         // A broker that has no lookup answers 501: then the service itself is asked.
         let is_there = |reply: Multipart| reply.first().is_some_and(|code| *code != "404");
@@ -300,10 +309,7 @@ impl Service {
         match self.store.answer(id, &reply) {
             Ok(true) => self.report(on_event, Event::Answered { id }),
             Ok(false) => {}
-            Err(error) => {
-                self.report(on_event, Event::Failed(error));
-                return Delivery::Unanswered;
-            }
+            Err(error) => return failed(error),
         }
         Delivery::Done
     }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::FileExt;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -18,6 +19,9 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// The size below which a file is not compacted, by default.
 const SMALLEST: u64 = 1 << 20;
+
+/// The permissions of the files. Ids are secrets, and so may be what messages contain.
+const OWNER_ONLY: u32 = 0o600;
 
 /// The number of bytes of records that are written at once when a file is compacted.
 const CHUNK: usize = 1 << 20;
@@ -96,8 +100,8 @@ pub struct Store {
     _lock: File,
 }
 
-/// The result of a batch, for the threads that wait for it.
-type Outcome = OnceLock<Result<()>>;
+/// The result of a batch, for the threads that wait for it: whether each of its records has changed something.
+type Outcome = OnceLock<Result<Vec<bool>>>;
 
 struct State {
     /// The records of the next write.
@@ -140,9 +144,9 @@ impl Store {
     /// of the system.
     pub fn open(directory: impl AsRef<Path>) -> Result<Store> {
         let directory = directory.as_ref();
-        fs::create_dir_all(directory).map_err(StoreError::io("make", directory))?;
+        make_directory(directory)?;
         let lock_path = directory.join("lock");
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path);
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(OWNER_ONLY).open(&lock_path);
         let lock = lock.map_err(StoreError::io("open", &lock_path))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -151,7 +155,12 @@ impl Store {
         }
         let random = Random::open().map_err(StoreError::io("open", Path::new("/dev/urandom")))?;
         let path = directory.join("requests");
-        if !path.try_exists().map_err(StoreError::io("find", &path))? {
+        // A compaction that was killed has left it.
+        NewFile::discard(&path);
+        if path.try_exists().map_err(StoreError::io("find", &path))? {
+            // The process that gave the file its name may have been killed before it waited for the directory.
+            synchronize_directory(directory)?;
+        } else {
             let new = NewFile::create(&path, &random)?;
             new.take_place(&path).map_err(Unwritten::into_error)?;
         }
@@ -186,11 +195,15 @@ impl Store {
     /// [`StoreError::Io`], [`StoreError::Broken`] and [`StoreError::TooLarge`]. The request is not stored, except perhaps if the
     /// store is broken.
     pub fn add(&self, service: impl AsRef<[u8]>, body: &Multipart) -> Result<RequestId> {
-        let id = self.random.id().map_err(StoreError::io("read", Path::new("/dev/urandom")))?;
         let service = Message::from(service.as_ref());
         let frames: Vec<_> = [&service].into_iter().chain(body).collect();
-        self.commit(Kind::Request, id, &frames, |_| true)?;
-        Ok(id)
+        loop {
+            let id = self.random.id().map_err(StoreError::io("read", Path::new("/dev/urandom")))?;
+            // An id that is in use would be that of another client's request.
+            if self.commit(Kind::Request, id, &frames, |index| index.get(id).is_none())? {
+                return Ok(id);
+            }
+        }
     }
 
     /// Stores the reply to a request. `false` if the request is unknown, or has a reply: then that one remains.
@@ -200,7 +213,7 @@ impl Store {
     /// As [`Store::add`].
     pub fn answer(&self, id: RequestId, reply: &Multipart) -> Result<bool> {
         let frames: Vec<_> = reply.iter().collect();
-        self.commit(Kind::Reply, id, &frames, |index| index.get(id).is_some_and(|entry| entry.reply.is_none()))
+        self.commit(Kind::Reply, id, &frames, |index| index.is_pending(id))
     }
 
     /// Removes a request and its reply. `false` if the request is unknown.
@@ -216,16 +229,14 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Io`] if the file cannot be read.
+    /// [`StoreError::Io`] if the file cannot be read, [`StoreError::Corrupt`] if its bytes are not those that were written.
     pub fn get(&self, id: RequestId) -> Result<Stored> {
         let (log, reply) = {
             let state = self.lock();
             match state.index.get(id) {
                 None => return Ok(Stored::Unknown),
-                Some(entry) => match entry.reply {
-                    None => return Ok(Stored::Pending),
-                    Some(reply) => (state.log.clone(), reply),
-                },
+                Some(entry) if !entry.is_answered => return Ok(Stored::Pending),
+                Some(entry) => (state.log.clone(), entry.span),
             }
         };
         self.frames(&log, reply).map(Stored::Answered)
@@ -235,12 +246,12 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Io`] if the file cannot be read.
+    /// As [`Store::get`].
     pub fn request(&self, id: RequestId) -> Result<Option<(Message, Multipart)>> {
         let (log, request) = {
             let state = self.lock();
             match state.index.get(id) {
-                Some(entry) if entry.reply.is_none() => (state.log.clone(), entry.request),
+                Some(entry) if !entry.is_answered => (state.log.clone(), entry.span),
                 _ => return Ok(None),
             }
         };
@@ -251,7 +262,17 @@ impl Store {
     /// The requests without reply, in the order in which they were stored.
     pub fn pending(&self) -> Vec<RequestId> {
         let state = self.lock();
-        state.index.in_order().filter(|(_, entry)| entry.reply.is_none()).map(|(id, _)| id).collect()
+        state.index.in_order().filter(|(_, entry)| !entry.is_answered).map(|(id, _)| id).collect()
+    }
+
+    /// Whether the request has no reply yet, and is not closed.
+    pub(super) fn is_pending(&self, id: RequestId) -> bool {
+        self.lock().index.is_pending(id)
+    }
+
+    /// The error after which nothing more is stored.
+    pub(super) fn broken(&self) -> Option<StoreError> {
+        self.lock().broken.clone().map(|error| StoreError::Broken(Arc::new(error)))
     }
 
     /// The counters since the store was opened, and the present sizes.
@@ -270,12 +291,13 @@ impl Store {
     }
 
     fn frames(&self, log: &Log, span: Span) -> Result<Multipart> {
-        let mut record = vec![0; span.length as usize];
-        ReadAt::read_exact_at(&*log.file, &mut record, span.at).map_err(StoreError::io("read", &self.path))?;
+        let mut record = Vec::new();
+        log.read(&self.path, span, &mut record)?;
         format::frames(&record).ok_or_else(|| StoreError::Corrupt { path: self.path.clone(), place: span.at })
     }
 
-    /// Adds a record to the next batch, and waits until it has reached the disk. Returns `false` at once if `is_wanted` does.
+    /// Adds a record to the next batch, waits until it has reached the disk, and returns whether it has changed something: a
+    /// record before it in the same batch may contradict it. Returns `false` at once if `is_wanted` does.
     fn commit(
         &self,
         kind: Kind,
@@ -290,11 +312,11 @@ impl Store {
         if let Some(error) = &state.broken {
             return Err(StoreError::Broken(Arc::new(error.clone())));
         }
-        state.batch.push(kind, id, frames).ok_or(StoreError::TooLarge)?;
+        let number = state.batch.push(kind, id, frames).ok_or(StoreError::TooLarge)?;
         let outcome = Arc::clone(&state.outcome);
         loop {
             if let Some(result) = outcome.get() {
-                return result.clone().map(|()| true);
+                return result.as_ref().map(|changes| changes[number]).map_err(StoreError::clone);
             }
             // The first thread that finds no other one writing writes for all that wait.
             state = if state.is_writing {
@@ -324,8 +346,7 @@ impl Store {
                 state.log.length += bytes.len() as u64;
                 state.statistics.commits += 1;
                 state.statistics.records += records.len() as u64;
-                records.into_iter().for_each(|(kind, id, span)| state.index.apply(kind, id, span));
-                Ok(())
+                Ok(records.into_iter().map(|(kind, id, span)| state.index.apply(kind, id, span)).collect())
             }
             Err(Unwritten::Undone(error)) => Err(error),
             Err(Unwritten::Unknown(error)) => {
@@ -359,8 +380,11 @@ impl Store {
                 state.index = index;
                 state.statistics.compactions += 1;
             }
-            // The old file is still there.
-            Err(Unwritten::Undone(_)) => state.statistics.failed_compactions += 1,
+            Err(Unwritten::Undone(_)) => {
+                // The old file is still there. What was written of the new one would fill the disk.
+                NewFile::discard(&self.path);
+                state.statistics.failed_compactions += 1;
+            }
             Err(Unwritten::Unknown(error)) => state.broken = Some(error),
         }
         state.compact_at = self.smallest.max(2 * state.log.length);
@@ -377,17 +401,13 @@ impl Store {
         let mut batch = Batch::default();
         let mut bytes = Vec::new();
         for (id, entry) in entries {
-            let (kind, span) = match entry.reply {
-                None => (Kind::Request, entry.request),
-                Some(reply) => {
-                    // It has no frames.
-                    let _ = batch.push(Kind::Request, id, &[]);
-                    (Kind::Reply, reply)
-                }
-            };
-            bytes.resize(span.length as usize, 0);
-            let read = ReadAt::read_exact_at(&*old.file, &mut bytes, span.at);
-            read.map_err(|error| Unwritten::Undone(StoreError::io("read", &self.path)(error)))?;
+            let kind = if entry.is_answered { Kind::Reply } else { Kind::Request };
+            if entry.is_answered {
+                // It has no frames.
+                let _ = batch.push(Kind::Request, id, &[]);
+            }
+            // A new checksum would make changed bytes good ones.
+            old.read(&self.path, entry.span, &mut bytes).map_err(Unwritten::Undone)?;
             batch.push_bytes(kind, id, &bytes);
             if batch.size() >= CHUNK {
                 new.write(std::mem::take(&mut batch), index).map_err(Unwritten::Undone)?;
@@ -401,17 +421,39 @@ impl Store {
 }
 
 impl Log {
+    /// Reads a record, and checks that its bytes are those that were written.
+    fn read(&self, path: &Path, span: Span, record: &mut Vec<u8>) -> Result<()> {
+        record.resize(span.length as usize, 0);
+        ReadAt::read_exact_at(&*self.file, record, span.at).map_err(StoreError::io("read", path))?;
+        if span.is_of(record) { Ok(()) } else { Err(StoreError::Corrupt { path: path.to_owned(), place: span.at }) }
+    }
+
     /// Writes a batch at the end, and waits for the disk.
     fn append(&self, path: &Path, bytes: &[u8]) -> std::result::Result<(), Unwritten> {
-        if let Err(error) = self.file.write_all_at(bytes, self.length) {
+        let mut written = 0;
+        while written < bytes.len() {
+            let error = match self.file.write_at(&bytes[written..], self.length + written as u64) {
+                Ok(0) => io::ErrorKind::WriteZero.into(),
+                Ok(size) => {
+                    written += size;
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
             let error = StoreError::io("write to", path)(error);
-            // The written part of the batch would come before the next batch.
-            return Err(match self.file.set_len(self.length) {
+            // The written part of the batch would come before the next batch. A disk that has become read-only has none.
+            return Err(match if written == 0 { Ok(()) } else { self.file.set_len(self.length) } {
                 Ok(()) => Unwritten::Undone(error),
                 Err(_) => Unwritten::Unknown(error),
             });
         }
-        self.file.sync_data().map_err(|error| Unwritten::Unknown(StoreError::io("synchronize", path)(error)))
+        self.file.sync_data().map_err(|error| {
+            // The system may have dropped the batch, and still show it to the next process that opens the store. That one
+            // would write behind a batch which the disk does not have.
+            let _ = self.file.set_len(self.length);
+            Unwritten::Unknown(StoreError::io("synchronize", path)(error))
+        })
     }
 }
 
@@ -422,20 +464,32 @@ struct NewFile {
 }
 
 impl NewFile {
+    fn path(place: &Path) -> PathBuf {
+        place.with_extension("new")
+    }
+
     fn create(place: &Path, random: &Random) -> Result<NewFile> {
-        let path = place.with_extension("new");
+        let path = NewFile::path(place);
         let salt = random.bytes().map_err(StoreError::io("read", Path::new("/dev/urandom")))?;
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(true).mode(OWNER_ONLY).open(&path);
         let file = file.map_err(StoreError::io("make", &path))?;
         file.write_all_at(&format::header(salt), 0).map_err(StoreError::io("write to", &path))?;
         Ok(NewFile { path, log: Log { file: Arc::new(file), salt, length: HEADER } })
+    }
+
+    /// Removes what a compaction that has failed has left, if anything.
+    fn discard(place: &Path) {
+        let _ = fs::remove_file(NewFile::path(place));
     }
 
     fn write(&mut self, batch: Batch, index: &mut Index) -> Result<()> {
         let (bytes, records) = batch.complete(self.log.salt, self.log.length);
         self.log.file.write_all_at(&bytes, self.log.length).map_err(StoreError::io("write to", &self.path))?;
         self.log.length += bytes.len() as u64;
-        records.into_iter().for_each(|(kind, id, span)| index.apply(kind, id, span));
+        for (kind, id, span) in records {
+            index.apply(kind, id, span);
+        }
         Ok(())
     }
 
@@ -444,11 +498,26 @@ impl NewFile {
         let undone = |doing| move |error| Unwritten::Undone(StoreError::io(doing, place)(error));
         self.log.file.sync_all().map_err(undone("synchronize"))?;
         fs::rename(&self.path, place).map_err(undone("replace"))?;
-        let directory = place.parent().unwrap_or(Path::new("."));
-        let synchronized = File::open(directory).and_then(|directory| directory.sync_all());
-        synchronized.map_err(|error| Unwritten::Unknown(StoreError::io("synchronize", directory)(error)))?;
+        synchronize_directory(parent(place)).map_err(Unwritten::Unknown)?;
         Ok(self.log)
     }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a directory and its parents, and waits until the disk has those that are new.
+fn make_directory(directory: &Path) -> Result<()> {
+    let new: Vec<&Path> =
+        directory.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    fs::create_dir_all(directory).map_err(StoreError::io("make", directory))?;
+    new.into_iter().map(parent).try_for_each(synchronize_directory)
+}
+
+fn synchronize_directory(directory: &Path) -> Result<()> {
+    let synchronized = File::open(directory).and_then(|directory| directory.sync_all());
+    synchronized.map_err(StoreError::io("synchronize", directory))
 }
 
 impl Unwritten {
@@ -469,11 +538,16 @@ fn read(path: &Path) -> Result<(Log, Index, u64)> {
     };
     let salt = format::read_header(&file, length).map_err(StoreError::io("read", path))?.map_err(refuse)?;
     let mut index = Index::default();
-    let scanned = format::scan(&file, length, salt, |kind, id, span| index.apply(kind, id, span));
+    let scanned = format::scan(&file, length, salt, |kind, id, span| {
+        index.apply(kind, id, span);
+    });
     let end = scanned.map_err(StoreError::io("read", path))?.map_err(refuse)?;
     if end < length {
-        file.set_len(end).and_then(|()| file.sync_all()).map_err(StoreError::io("cut", path))?;
+        file.set_len(end).map_err(StoreError::io("cut", path))?;
     }
+    // The process that wrote the last batch may have been killed before it waited for the disk. Its replies are given to
+    // clients from now on.
+    file.sync_all().map_err(StoreError::io("synchronize", path))?;
     Ok((Log { file: Arc::new(file), salt, length: end }, index, length - end))
 }
 

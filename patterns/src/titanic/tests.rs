@@ -66,11 +66,15 @@ fn write(batches: &[Vec<Step>]) -> Written {
 fn read(file: &[u8]) -> Result<(Content, usize), Fault> {
     let salt = format::read_header(file, file.len() as u64).unwrap()?;
     let mut index = Index::default();
-    let end = format::scan(file, file.len() as u64, salt, |kind, id, span| index.apply(kind, id, span)).unwrap()?;
-    let frames = |span: format::Span| format::frames(&file[span.at as usize..][..span.length as usize]).unwrap();
+    let end = format::scan(file, file.len() as u64, salt, |kind, id, span| {
+        index.apply(kind, id, span);
+    });
+    let end = end.unwrap()?;
     let content = index.in_order().map(|(id, entry)| {
-        let request = entry.reply.is_none().then(|| frames(entry.request));
-        (id, (request, entry.reply.map(frames)))
+        let record = &file[entry.span.at as usize..][..entry.span.length as usize];
+        assert!(entry.span.is_of(record));
+        let frames = format::frames(record).unwrap();
+        (id, if entry.is_answered { (None, Some(frames)) } else { (Some(frames), None) })
     });
     Ok((content.collect(), end as usize))
 }
