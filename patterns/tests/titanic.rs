@@ -4,6 +4,8 @@
 mod common;
 #[path = "titanic/disk.rs"]
 mod disk;
+#[path = "titanic/mounts.rs"]
+mod mounts;
 #[path = "titanic/service.rs"]
 mod service;
 
