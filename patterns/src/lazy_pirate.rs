@@ -10,7 +10,7 @@ use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Result, Socket, Try
 
 use crate::deadline::Deadline;
 use crate::run::check_signals;
-use crate::setup::Setup;
+use crate::setup::{AnySetup, Setup, set_any};
 
 type Report = Box<dyn FnMut(&TryEvent<'_>) + Send>;
 
@@ -68,6 +68,7 @@ pub struct LazyPirate {
     timeout: Duration,
     retries: u32,
     setup: Vec<Setup<Dealer>>,
+    any_setup: Vec<AnySetup>,
     report: Option<Report>,
     /// The index of the endpoint that the next try goes to.
     next: usize,
@@ -94,6 +95,7 @@ impl LazyPirate {
             timeout: Duration::from_millis(2500),
             retries: 2,
             setup: Vec::new(),
+            any_setup: Vec::new(),
             report: None,
             next: 0,
             socket: None,
@@ -141,6 +143,11 @@ impl LazyPirate {
     /// ```
     pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
         self.setup.push(Box::new(set));
+        self
+    }
+
+    pub(crate) fn with_any(mut self, set: AnySetup) -> Self {
+        self.any_setup.push(set);
         self
     }
 
@@ -283,7 +290,7 @@ impl LazyPirate {
 
     #[track_caller]
     fn connected(&self) -> Result<Socket<'static, Dealer>> {
-        let socket = self.context.owned_socket(Dealer)?;
+        let socket = set_any(self.context.owned_socket(Dealer)?, &self.any_setup)?;
         self.setup.iter().try_for_each(|set| set(&socket))?;
         socket.set_linger(Duration::ZERO)?;
         socket.connect(&self.endpoints[self.next])?;

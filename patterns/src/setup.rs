@@ -1,6 +1,8 @@
-//! `Setup`: a function of the program that sets options of a socket; `check_worker`: which of them a worker refuses.
+//! `Setup` and `AnySetup`: functions of the program that set options of a socket; `check_worker`: which of them a worker refuses.
 
-use zmq::{Dealer, Errno, Error, Result, Socket};
+use std::sync::Arc;
+
+use zmq::{Dealer, Errno, Error, Result, Socket, SocketType};
 
 /// Sets options of a socket that the library opens.
 pub(crate) type Setup<T> = Box<dyn Fn(&Socket<'static, T>) -> Result<()> + Send>;
@@ -13,4 +15,14 @@ pub(crate) fn check_worker(socket: &Socket<'_, Dealer>) -> Result<()> {
         return Err(Error::new(Errno::EINVAL, "ZMQ_IMMEDIATE", detail));
     }
     Ok(())
+}
+
+/// Sets options of sockets of several kinds, in several threads.
+pub(crate) type AnySetup = Arc<dyn Fn(&Socket<'static>) -> Result<()> + Send + Sync>;
+
+/// Calls functions that take a socket of any kind.
+pub(crate) fn set_any<T: SocketType>(socket: Socket<'static, T>, setup: &[AnySetup]) -> Result<Socket<'static, T>> {
+    let socket = socket.into_untyped();
+    setup.iter().try_for_each(|set| set(&socket))?;
+    Ok(socket.downcast().unwrap_or_else(|_| unreachable!("a socket keeps its kind")))
 }

@@ -8,7 +8,7 @@ use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Result, SendError, 
 use super::protocol::{self, check_service, reply_to_client, without_delimiter};
 use crate::deadline::Deadline;
 use crate::run::check_signals;
-use crate::setup::Setup;
+use crate::setup::{AnySetup, Setup};
 use crate::{LazyPirate, RequestError};
 
 const SEND: &str = "mdcli_send";
@@ -75,6 +75,11 @@ impl Client {
     /// Sets options on each socket before it connects, for example its security. The linger period is always zero.
     pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
         self.pirate = self.pirate.with(set);
+        self
+    }
+
+    pub(crate) fn with_any(mut self, set: AnySetup) -> Self {
+        self.pirate = self.pirate.with_any(set);
         self
     }
 

@@ -11,7 +11,7 @@ use super::protocol::{Command, check_service, from_worker};
 use super::session::{Session, Task, WorkerEvent, WorkerStatistics};
 use crate::deadline::Deadline;
 use crate::run::{BATCH, check_signals, ends_normally};
-use crate::setup::{Setup, check_worker};
+use crate::setup::{AnySetup, Setup, check_worker, set_any};
 
 const REPLY: &str = "mdwrk_send";
 const RECEIVE: &str = "mdwrk_recv";
@@ -60,6 +60,7 @@ pub struct Worker {
     context: Context,
     endpoint: String,
     setup: Vec<Setup<Dealer>>,
+    any_setup: Vec<AnySetup>,
     session: Session,
     socket: Option<Socket<'static, Dealer>>,
     tasks: Vec<Task>,
@@ -84,6 +85,7 @@ impl Worker {
             context: context.clone(),
             endpoint: endpoint.into(),
             setup: Vec::new(),
+            any_setup: Vec::new(),
             session: Session::new(Instant::now(), service),
             socket: None,
             tasks: Vec::new(),
@@ -119,6 +121,11 @@ impl Worker {
     /// for the connection.
     pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
         self.setup.push(Box::new(set));
+        self
+    }
+
+    pub(crate) fn with_any(mut self, set: AnySetup) -> Self {
+        self.any_setup.push(set);
         self
     }
 
@@ -230,6 +237,7 @@ impl Worker {
         }
         let socket = self.context.owned_socket(Dealer)?;
         socket.set_linger(LINGER)?;
+        let socket = set_any(socket, &self.any_setup)?;
         self.setup.iter().try_for_each(|set| set(&socket))?;
         check_worker(&socket)?;
         socket.connect(&self.endpoint)?;

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use zmq::interrupt::interrupted;
-use zmq::{Context, Errno, Multipart, Result};
+use zmq::{Context, Errno, Multipart, Result, Socket};
 
 use super::error::StoreError;
 use super::event::{Event, Statistics};
@@ -18,6 +18,7 @@ use super::store::Store;
 use crate::lock::lock;
 use crate::majordomo::{Client, Worker};
 use crate::run::ends_normally;
+use crate::setup::AnySetup;
 
 /// The longest time until a thread notices that another one has ended.
 const TICK: Duration = Duration::from_millis(250);
@@ -37,6 +38,7 @@ pub struct Service {
     pause: Duration,
     heartbeat: Duration,
     reconnect: Duration,
+    setup: Vec<AnySetup>,
     schedule: Mutex<Schedule>,
     /// The schedule has more, or the service ends.
     changed: Condvar,
@@ -57,6 +59,7 @@ impl Service {
             pause: Duration::from_secs(1),
             heartbeat: Duration::from_millis(2500),
             reconnect: Duration::from_millis(2500),
+            setup: Vec::new(),
             schedule: Mutex::default(),
             changed: Condvar::new(),
             is_over: AtomicBool::new(false),
@@ -100,6 +103,26 @@ impl Service {
     /// Sets how long a worker pauses before it registers again: [`Worker::reconnect`].
     pub fn reconnect(mut self, pause: Duration) -> Self {
         self.reconnect = pause;
+        self
+    }
+
+    /// Sets options on each socket before it connects to the broker, for example its security: on the DEALER of each worker,
+    /// and on the REQ of each request that a dispatcher sends.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = std::env::temp_dir().join(format!("titanic-with-{}", std::process::id()));
+    /// # let context = zmq::Context::new()?;
+    /// use zmq_patterns::titanic::{Service, Store};
+    ///
+    /// let titanic = Service::new(&context, "tcp://broker:5555", Store::open(&directory)?)
+    ///     .with(|socket| socket.set_tcp_keepalive(true));
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with(mut self, set: impl Fn(&Socket<'static>) -> Result<()> + Send + Sync + 'static) -> Self {
+        self.setup.push(Arc::new(set));
         self
     }
 
@@ -194,12 +217,14 @@ impl Service {
 
     fn worker(&self, service: &str) -> Result<Worker> {
         let worker = Worker::new(&self.context, &self.endpoint, service)?;
-        Ok(worker.heartbeat(self.heartbeat).reconnect(self.reconnect))
+        let worker = worker.heartbeat(self.heartbeat).reconnect(self.reconnect);
+        Ok(self.setup.iter().cloned().fold(worker, Worker::with_any))
     }
 
     /// A client that asks once.
     fn client(&self, timeout: Duration) -> Client {
-        Client::new(&self.context, &self.endpoint).timeout(timeout).retries(0)
+        let client = Client::new(&self.context, &self.endpoint).timeout(timeout).retries(0);
+        self.setup.iter().cloned().fold(client, Client::with_any)
     }
 
     fn store_request(&self, request: Multipart, on_event: &dyn Fn(&Event)) -> Multipart {

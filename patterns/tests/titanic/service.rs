@@ -1,13 +1,16 @@
 //! The service: what happens to its requests and its sockets.
 
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use zmq::Multipart;
-use zmq_patterns::majordomo::Worker;
-use zmq_patterns::titanic::Stored;
+use zmq::security::{Security, curve_keypair};
+use zmq::{Context, Errno, Error, Kind, Multipart};
+use zmq_patterns::majordomo::{self, Broker, Worker};
+use zmq_patterns::titanic::{Client, Service, Stored};
 
-use crate::common::{DEADLINE, eventually};
+use crate::common::{DEADLINE, TCP, eventually};
 use crate::{Directory, Serving, answered};
 
 #[deadline::test]
@@ -55,6 +58,58 @@ fn requests_of_a_service_that_is_not_there_can_be_closed() {
     let numbers = serving.end();
     assert_eq!((numbers.closed, numbers.answered, numbers.unanswered), (99, 1, 0));
     echo.join().unwrap().unwrap();
+}
+
+#[deadline::test]
+fn service_sets_options_on_all_its_sockets() {
+    let directory = Directory::new("with");
+    let context = Context::new().unwrap();
+    let mut broker = Broker::new(&context).unwrap();
+    let security = Arc::new(if zmq::has("curve") {
+        let ((public, secret), (_, own)) = (curve_keypair().unwrap(), curve_keypair().unwrap());
+        broker.socket().secure(&Security::curve_server(&secret)).unwrap();
+        Security::curve_client(&own, &public)
+    } else {
+        Security::null()
+    });
+    let endpoint = broker.bind(TCP).unwrap();
+    let broker = thread::spawn(move || broker.run(|_| ()));
+    let kinds = Arc::new(Mutex::new(Vec::new()));
+    let mut titanic = Service::new(&context, &endpoint, directory.store()).pause(Duration::from_millis(50)).intake(2);
+    for _ in 0..2 {
+        let (kinds, security) = (kinds.clone(), security.clone());
+        titanic = titanic.with(move |socket| {
+            kinds.lock().unwrap().push(socket.kind());
+            socket.secure(&security)
+        });
+    }
+    let serving = thread::spawn(move || titanic.run(|_| ()));
+    let worker_security = security.clone();
+    let mut worker =
+        Worker::new(&context, &endpoint, "echo").unwrap().with(move |socket| socket.secure(&worker_security));
+    let echo = thread::spawn(move || worker.run(|request| request));
+    let client = majordomo::Client::new(&context, &endpoint).with(move |socket| socket.secure(&security));
+    let mut client = Client::from(client.timeout(DEADLINE));
+    let id = client.request("echo", "secret").unwrap();
+    eventually("the reply", || client.reply(id).unwrap() == answered("secret"));
+    context.shutdown().unwrap();
+    serving.join().unwrap().unwrap();
+    echo.join().unwrap().unwrap();
+    broker.join().unwrap().unwrap();
+    // Each function was called for each socket: two for requests, two that close, one for replies, and those that deliver.
+    let kinds = kinds.lock().unwrap();
+    let count = |kind: Kind| kinds.iter().filter(|other| **other == kind).count();
+    assert!(count(Kind::Dealer) >= 10 && count(Kind::Dealer) % 2 == 0, "{kinds:?}");
+    assert!(count(Kind::Req) >= 4 && count(Kind::Req) % 2 == 0, "{kinds:?}");
+}
+
+#[deadline::test]
+fn service_ends_by_the_error_of_a_set_up_function() {
+    let directory = Directory::new("set-up");
+    let context = Context::new().unwrap();
+    let mut titanic = Service::new(&context, "tcp://127.0.0.1:9", directory.store())
+        .with(|_| Err(Error::new(Errno::EACCES, "set-up", "no key")));
+    assert_eq!(titanic.run(|_| ()).unwrap_err(), Errno::EACCES);
 }
 
 #[deadline::test]
