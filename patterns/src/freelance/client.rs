@@ -6,6 +6,7 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use zmq::interrupt::interrupted;
 use zmq::{Context, Errno, Error, Message, Multipart, PollEvents, PollItem, Result, Router, SendError, Socket, poll};
 
 use super::Event;
@@ -59,6 +60,7 @@ pub struct Client {
     context: Context,
     timeout: Duration,
     endpoints: Vec<String>,
+    setup: Vec<Setup<Router>>,
     /// The number of the last command.
     number: u64,
     agent: Option<Actor>,
@@ -68,7 +70,6 @@ pub struct Client {
 /// The state of the agent. The client keeps it for the next agent, if a signal ends this one.
 struct AgentState {
     machine: ClientMachine,
-    setup: Vec<Setup<Router>>,
     report: Option<Report>,
 }
 
@@ -76,11 +77,12 @@ impl Client {
     /// A client without servers. Its agent starts with the first call.
     #[doc(alias = "flcliapi_new")]
     pub fn new(context: &Context) -> Client {
-        let shared = AgentState { machine: ClientMachine::new(), setup: Vec::new(), report: None };
+        let shared = AgentState { machine: ClientMachine::new(), report: None };
         Client {
             context: context.clone(),
             timeout: Duration::from_secs(3),
             endpoints: Vec::new(),
+            setup: Vec::new(),
             number: 0,
             agent: None,
             shared: Arc::new(Mutex::new(shared)),
@@ -112,9 +114,11 @@ impl Client {
         self.set(|machine| machine.ttl(ttl))
     }
 
-    /// Sets options on the ROUTER before it connects, for example its security. The linger period is always zero.
-    pub fn with(self, set: impl Fn(&Socket<'static, Router>) -> Result<()> + Send + 'static) -> Self {
-        self.change(|shared| shared.setup.push(Box::new(set)))
+    /// Sets options on the ROUTER before it connects, for example its security, in the thread of the call that starts the
+    /// agent. The linger period is always zero.
+    pub fn with(mut self, set: impl Fn(&Socket<'static, Router>) -> Result<()> + Send + 'static) -> Self {
+        self.setup.push(Box::new(set));
+        self
     }
 
     /// Calls `report` for each event, in the agent's thread.
@@ -127,12 +131,9 @@ impl Client {
 
     /// Changes a time of the machine.
     fn set(self, set: impl FnOnce(ClientMachine) -> ClientMachine) -> Self {
-        self.change(|shared| shared.machine = set(mem::take(&mut shared.machine)))
-    }
-
-    /// Changes the state of the agent. A new set-up function takes effect with the next agent.
-    fn change(self, change: impl FnOnce(&mut AgentState)) -> Self {
-        change(&mut lock(&self.shared));
+        let mut shared = lock(&self.shared);
+        shared.machine = set(mem::take(&mut shared.machine));
+        drop(shared);
         self
     }
 
@@ -147,8 +148,7 @@ impl Client {
         if self.endpoints.iter().any(|other| other == endpoint) {
             return Ok(());
         }
-        self.start()?;
-        self.connect_agent(endpoint)?;
+        is_connected(self.command(CONNECT, &endpoint.into())?)?;
         self.endpoints.push(endpoint.to_owned());
         Ok(())
     }
@@ -168,7 +168,7 @@ impl Client {
             let what = if request.is_empty() { "the request has no parts" } else { "the client has no server" };
             return Err(RequestError::new(request, Reason::Failed(Error::new(Errno::EINVAL, CALL, what))));
         }
-        match self.start().and_then(|()| self.command(REQUEST, request.clone())) {
+        match self.command(REQUEST, &request) {
             Ok((true, reply)) => Ok(reply),
             Ok((false, _)) => {
                 let reason = Reason::Unanswered { servers: self.endpoints.len(), timeout: self.timeout };
@@ -183,38 +183,42 @@ impl Client {
         lock(&self.shared).machine.statistics()
     }
 
-    /// Starts the agent if none runs.
-    fn start(&mut self) -> Result<()> {
+    /// Starts the agent if none runs. Returns whether it is a new one.
+    fn start(&mut self) -> Result<bool> {
         if self.agent.as_ref().is_some_and(Actor::is_running) {
-            return Ok(());
+            return Ok(false);
         }
-        let shared = Arc::clone(&self.shared);
-        self.agent =
-            Some(Actor::spawn(&self.context, "zmq-freelance", move |pipe| Agent::new(pipe, shared)?.run(pipe))?);
+        let router = self.context.owned_socket(Router)?;
+        self.setup.iter().try_for_each(|set| set(&router))?;
+        router.set_linger(Duration::ZERO)?;
+        let agent = Agent { router, shared: Arc::clone(&self.shared), actions: VecDeque::new() };
+        lock(&self.shared).machine.on_disconnect();
+        self.agent = Some(Actor::spawn(&self.context, "zmq-freelance", move |pipe| agent.run(pipe))?);
         for endpoint in self.endpoints.clone() {
-            if let Err(error) = self.connect_agent(&endpoint) {
+            let answer = self.command_agent(CONNECT, endpoint.into());
+            if let Err(error) = answer.and_then(is_connected) {
                 // The next call starts an agent that has all servers.
                 self.agent = None;
                 return Err(error);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn connect_agent(&mut self, endpoint: &str) -> Result<()> {
-        match self.command(CONNECT, endpoint.into())? {
-            (true, _) => Ok(()),
-            (false, why) => {
-                let errno = why.first().and_then(|errno| errno.as_str()?.parse().ok());
-                let detail = why.last().map(|text| String::from_utf8_lossy(text).into_owned());
-                let errno = errno.map_or(Errno::EINVAL, Errno::from_raw);
-                Err(Error::new(errno, "zmq_connect", detail.unwrap_or_default()))
+    /// Gives the agent a command, and waits for its answer: whether it is `OK`, and the frames behind its number.
+    fn command(&mut self, command: &str, frames: &Multipart) -> Result<(bool, Multipart)> {
+        loop {
+            let is_new = self.start()?;
+            match self.command_agent(command, frames.clone()) {
+                // The agent noticed a signal when the program had cleared it already.
+                Err(error) if !is_new && self.agent.is_none() && error.errno() == Errno::EINTR && !interrupted() => {}
+                answer => return answer,
             }
         }
     }
 
-    /// Gives the agent a command, and waits for its answer: whether it is `OK`, and the frames behind its number.
-    fn command(&mut self, command: &str, mut frames: Multipart) -> Result<(bool, Multipart)> {
+    /// As [`Client::command`], for an agent that was started. If the agent ends, there is none afterwards.
+    fn command_agent(&mut self, command: &str, mut frames: Multipart) -> Result<(bool, Multipart)> {
         let Some(agent) = &self.agent else { return Err(self.ended()) };
         self.number += 1;
         let number = Message::from(self.number.to_string());
@@ -265,19 +269,8 @@ struct Agent {
 }
 
 impl Agent {
-    fn new(pipe: &ActorPipe, shared: Arc<Mutex<AgentState>>) -> Result<Agent> {
-        let router = pipe.context().owned_socket(Router)?;
-        {
-            let mut shared = lock(&shared);
-            shared.setup.iter().try_for_each(|set| set(&router))?;
-            shared.machine.on_disconnect();
-        }
-        router.set_linger(Duration::ZERO)?;
-        pipe.ready();
-        Ok(Agent { router, shared, actions: VecDeque::new() })
-    }
-
     fn run(mut self, pipe: &ActorPipe) -> ActorResult {
+        pipe.ready();
         loop {
             let due = self.machine(|machine, _| machine.next_tick());
             let due = due.map(|tick| tick.saturating_duration_since(Instant::now()));
@@ -348,6 +341,16 @@ impl Agent {
             }
         }
     }
+}
+
+/// The outcome of [`CONNECT`].
+fn is_connected((is_ok, why): (bool, Multipart)) -> Result<()> {
+    if is_ok {
+        return Ok(());
+    }
+    let errno = why.first().and_then(|errno| errno.as_str()?.parse().ok());
+    let detail = why.last().map(|text| String::from_utf8_lossy(text).into_owned());
+    Err(Error::new(errno.map_or(Errno::EINVAL, Errno::from_raw), "zmq_connect", detail.unwrap_or_default()))
 }
 
 /// Answers a command. [`Client::ended`] needs the [`Error`] itself.
