@@ -10,7 +10,7 @@ enum { MAX_WORKERS = 32 };
 
 struct waiting {
     struct waiting *next;
-    // [client][][MDPC01][service][text]
+    // [client][][MDPC01][service][body...]
     struct message request;
 };
 
@@ -30,6 +30,12 @@ static long turn;
 static int same(const struct frame *one, const struct frame *other)
 {
     return frame_is(one, other->data, other->size);
+}
+
+static void add_frames_from(struct message *message, const struct message *other, int first_frame)
+{
+    for (int i = first_frame; i < other->count; i++)
+        add_frame(message, &other->frames[i]);
 }
 
 static struct worker *find(const struct frame *id)
@@ -73,7 +79,7 @@ static void dispatch(void)
         add_command(&message, REQUEST);
         add_frame(&message, &frames[0]);
         add_text(&message, "");
-        add_frame(&message, &frames[4]);
+        add_frames_from(&message, &waiting->request, 4);
         check(try_send(router, &message), "send");
         chosen->busy = 1;
         chosen->client = frames[0];
@@ -103,7 +109,7 @@ static void answer(const struct message *request)
 
 static void from_client(const struct message *request)
 {
-    check(request->count == 5, "number of frames of a request");
+    check(request->count >= 5, "number of frames of a request");
     check(request->frames[3].size > 0, "name of a service");
     if (strncmp(request->frames[3].data, "mmi.", 4) == 0) {
         answer(request);
@@ -127,14 +133,14 @@ static void from_worker(const struct message *message)
             check(worker + 1 < workers + MAX_WORKERS, "number of workers");
         *worker = (struct worker){.known = 1, .id = frames[0], .service = frames[4], .idle_since = turn++};
     } else if (command == REPLY && worker) {
-        check(message->count == 7 && is(&frames[5], ""), "frames of a reply");
+        check(message->count >= 7 && is(&frames[5], ""), "frames of a reply");
         check(worker->busy && same(&frames[4], &worker->client), "the client of a reply");
         struct message reply = {0};
         add_frame(&reply, &frames[4]);
         add_text(&reply, "");
         add_text(&reply, CLIENT);
         add_frame(&reply, &worker->service);
-        add_frame(&reply, &frames[6]);
+        add_frames_from(&reply, message, 6);
         try_send(router, &reply);
         worker->busy = 0;
         worker->idle_since = turn++;
