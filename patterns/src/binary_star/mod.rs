@@ -56,6 +56,11 @@
 //! node that hears the other ends with [`Conflict::BothActive`], as the guide's do. If their messages cross, or TCP has kept
 //! some of the time without the link, both end.
 //!
+//! A link that is cut in one direction does less harm. A passive node that does not hear the active one becomes active when a
+//! client asks it. The active node hears that at most `h / 4` later and ends with [`Conflict::BothActive`], and the other one
+//! goes on. An active node that does not hear the passive one goes on. If it is started again and does not hear that the other
+//! one has taken over, a client that asks it makes it active, and the other one ends.
+//!
 //! # With a witness
 //!
 //! Two nodes cannot tell a dead peer from a cut link. A third process can: [`BinaryStar::witness`] names the endpoint of a
@@ -71,6 +76,7 @@
 //! | the witness | the active node goes on by the votes of its peer |
 //! | a node | the other goes on, or takes over, by the lease of the witness |
 //! | the link between the nodes | the node with the witness's lease goes on, the other one stays passive |
+//! | one direction of a link | the same as if the link were gone |
 //! | the witness and a node, or all links of a node | the node that is left, or cut off, stops within the expiry time, and serves again when it has one of the two back |
 //!
 //! The cost: state messages of three frames, so both nodes must have a witness and a C node cannot have one; an answer of

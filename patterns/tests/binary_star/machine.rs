@@ -26,6 +26,17 @@ fn steps(also: impl Strategy<Value = Step> + 'static) -> impl Strategy<Value = V
     vec((pause, step), 1..80)
 }
 
+/// Cuts of one direction between a node and its peer or the witness.
+fn cuts() -> impl Strategy<Value = Step> {
+    (0..2usize, 0..5u8).prop_map(|(node, which)| match which {
+        0 => Step::CutLinkTo(node),
+        1 => Step::MendLinkTo(node),
+        2 => Step::CutToWitness(node),
+        3 => Step::CutFromWitness(node),
+        _ => Step::MendWitness(node),
+    })
+}
+
 /// Does the steps. Eager clients ask both nodes all the time besides.
 fn happen(world: &mut World, steps: Vec<(Time, Step)>, are_eager: bool) {
     for (time, step) in steps {
@@ -69,12 +80,39 @@ proptest! {
         seed: u64,
         are_eager: bool,
         steps in steps(prop_oneof![
-            Just(Step::CrashWitness), Just(Step::StartWitness), Just(Step::CutLink), Just(Step::MendLink)
+            Just(Step::CrashWitness), Just(Step::StartWitness), Just(Step::CutLink), Just(Step::MendLink), cuts()
         ]),
     ) {
         let mut world = World::new(Rules::of_a_witness(longest_delay, speeds), seed);
         happen(&mut world, steps, are_eager);
         world.recovers();
+    }
+
+    /// Each direction of the link is cut by itself. Clients ask the other node only when no reply comes.
+    #[test]
+    fn nodes_are_never_both_active_without_a_witness_if_no_client_reaches_the_passive_one(
+        most_lost in 0..3u32,
+        seed: u64,
+        steps in vec((
+            prop_oneof![0..HEARTBEAT / 20, 0..HEARTBEAT, 0..3 * HEARTBEAT],
+            prop_oneof![
+                6 => Just(Step::Client),
+                2 => (0..2usize).prop_map(Step::Crash),
+                3 => (0..2usize).prop_map(Step::Start),
+                1 => (0..2usize).prop_map(Step::CutLinkTo),
+                1 => (0..2usize).prop_map(Step::MendLinkTo),
+            ],
+        ), 1..80),
+    ) {
+        let mut world = World::new(Rules { clients_stay: true, ..Rules::of_the_guide(most_lost) }, seed);
+        for (time, step) in steps {
+            // The client asks all the time, so that it stays with the node that serves.
+            for _ in 0..1 + time * 10 / HEARTBEAT {
+                world.run(time / (1 + time * 10 / HEARTBEAT));
+                world.step(Step::Client);
+            }
+            world.step(step);
+        }
     }
 
     #[test]
@@ -147,6 +185,93 @@ fn nodes_without_a_witness_are_both_active_when_their_link_is_cut() {
     world.step(Step::Request(0));
     world.step(Step::Request(1));
     assert!(!world.both_serve());
+}
+
+/// One direction of the link is cut. The passive node that hears nothing becomes active by a client's request, and the active
+/// one hears that at once and ends. An active node that hears nothing goes on, and the passive one hears it.
+#[test]
+fn nodes_without_a_witness_notice_a_second_active_node_when_one_direction_is_cut() {
+    let pair = || {
+        let mut world =
+            World::new(Rules { longest_delay: HEARTBEAT / 100, latest_tick: 0, ..Rules::of_the_guide(0) }, 1);
+        until_in_pair(&mut world);
+        world
+    };
+    let mut world = pair();
+    world.step(Step::CutLinkTo(0));
+    for _ in 0..40 {
+        world.run(HEARTBEAT / 4);
+        world.step(Step::Request(1));
+        world.step(Step::Request(0));
+    }
+    assert_eq!((world.state(0), world.served(0), world.served(1)), (Some(State::Active), 40, 0));
+    // The active node dies, and the other one takes over. The first one is started again, and hears nothing of that.
+    world.step(Step::Crash(0));
+    world.run(3 * HEARTBEAT);
+    world.step(Step::Request(1));
+    assert_eq!((world.state(1), world.served(1)), (Some(State::Active), 1));
+
+    let mut world = World::new(Rules { clients_stay: true, latest_tick: 0, ..Rules::of_the_guide(0) }, 1);
+    until_in_pair(&mut world);
+    world.step(Step::CutLinkTo(1));
+    world.run(10 * HEARTBEAT);
+    // No client has asked the passive node.
+    assert_eq!((world.state(0), world.state(1)), (Some(State::Active), Some(State::Passive)));
+    assert!(world.events.iter().all(|(_, _, event)| !matches!(event, Event::Conflict(_))));
+
+    let rules = Rules { most_lost: None, has_witness: false, latest_tick: 0, ..Rules::of_a_witness(0, [1000; 3]) };
+    let mut world = World::new(rules, 1);
+    until_in_pair(&mut world);
+    world.step(Step::CutLinkTo(1));
+    world.run(3 * HEARTBEAT);
+    world.step(Step::Request(1));
+    world.run(5 * HEARTBEAT);
+    world.step(Step::Request(0));
+    world.step(Step::Request(1));
+    let conflicts: Vec<_> = world
+        .events
+        .iter()
+        .filter(|(_, _, event)| matches!(event, Event::Conflict(_)))
+        .map(|(_, node, _)| *node)
+        .collect();
+    assert_eq!((conflicts, world.served(0), world.served(1)), (vec![0], 0, 2));
+}
+
+/// Each of the six directions between the nodes and the witness is cut or not. Both nodes are never active, and one is as long as
+/// it hears, and is heard by, one of the other two.
+#[test]
+fn witness_keeps_one_node_active_whichever_directions_are_cut() {
+    for cut in 0..64_u32 {
+        let rules = Rules { latest_tick: 0, most_lost: Some(0), ..Rules::of_a_witness(HEARTBEAT / 100, [1000; 3]) };
+        let mut world = World::new(rules, 1);
+        until_in_pair(&mut world);
+        let steps = [
+            Step::CutLinkTo(0),
+            Step::CutLinkTo(1),
+            Step::CutToWitness(0),
+            Step::CutToWitness(1),
+            Step::CutFromWitness(0),
+            Step::CutFromWitness(1),
+        ];
+        let is_cut = |step: usize| cut >> step & 1 == 1;
+        (0..6).filter(|step| is_cut(*step)).for_each(|step| world.step(steps[step]));
+        let ask = |world: &mut World, times: u32| {
+            for _ in 0..times {
+                world.run(HEARTBEAT / 4);
+                world.step(Step::Request(0));
+                world.step(Step::Request(1));
+            }
+        };
+        ask(&mut world, 40);
+        let before = world.served(0) + world.served(1);
+        ask(&mut world, 40);
+        let served = world.served(0) + world.served(1) - before;
+        let link_works = !is_cut(0) && !is_cut(1);
+        let witness_works = |node: usize| !is_cut(2 + node) && !is_cut(4 + node);
+        let expected = if link_works || witness_works(0) || witness_works(1) { 40 } else { 0 };
+        assert_eq!(served, expected, "{cut:06b}: {}", world.history());
+        world.recovers();
+    }
 }
 
 /// The same with a witness, with each order of the clients' requests.

@@ -27,6 +27,16 @@ pub enum Step {
     StartWitness,
     CutLink,
     MendLink,
+    /// Cuts one direction: messages to this node are lost.
+    CutLinkTo(usize),
+    MendLinkTo(usize),
+    /// Messages of this node to the witness are lost.
+    CutToWitness(usize),
+    /// Messages of the witness to this node are lost.
+    CutFromWitness(usize),
+    MendWitness(usize),
+    /// The request of a client that asks the other node only when no reply comes.
+    Client,
 }
 
 /// The limits within which the world delays and loses messages, and stops processes.
@@ -41,6 +51,8 @@ pub struct Rules {
     pub shortest_pause: Time,
     pub shortest_outage: Time,
     pub has_witness: bool,
+    /// Whether no client reaches the passive node while the active one serves, however long the passive node hears nothing.
+    pub clients_stay: bool,
     /// The speeds of the clocks of the nodes and of the witness, in thousandths.
     pub speeds: [u64; 3],
 }
@@ -88,7 +100,12 @@ pub struct World {
     rng: Rng,
     nodes: [Node; 2],
     witness: Option<Lease>,
-    link_is_cut: bool,
+    /// Whether messages to each node are lost, and those between each node and the witness.
+    is_cut: [bool; 2],
+    to_witness_is_cut: [bool; 2],
+    from_witness_is_cut: [bool; 2],
+    /// The node that a client asks first.
+    preferred: usize,
     queue: BinaryHeap<Reverse<(Time, usize)>>,
     deliveries: Vec<Option<Delivery>>,
     pub events: Vec<(Time, usize, Event)>,
@@ -104,7 +121,10 @@ impl World {
             rng: Rng::new(seed),
             nodes: Default::default(),
             witness: None,
-            link_is_cut: false,
+            is_cut: [false; 2],
+            to_witness_is_cut: [false; 2],
+            from_witness_is_cut: [false; 2],
+            preferred: 0,
             queue: BinaryHeap::new(),
             deliveries: Vec::new(),
             events: Vec::new(),
@@ -196,8 +216,24 @@ impl World {
             Step::StartWitness if self.witness.is_none() => {
                 self.witness = Some(Lease::new(self.clock(WITNESS), self.rules.timing.expiry()));
             }
-            Step::CutLink => self.link_is_cut = true,
-            Step::MendLink => self.link_is_cut = false,
+            Step::CutLink => self.is_cut = [true; 2],
+            Step::MendLink => self.is_cut = [false; 2],
+            Step::CutLinkTo(node) => self.is_cut[node] = true,
+            Step::MendLinkTo(node) => self.is_cut[node] = false,
+            Step::CutToWitness(node) => self.to_witness_is_cut[node] = true,
+            Step::CutFromWitness(node) => self.from_witness_is_cut[node] = true,
+            Step::MendWitness(node) => {
+                self.to_witness_is_cut[node] = false;
+                self.from_witness_is_cut[node] = false;
+            }
+            Step::Client => {
+                let before = self.nodes[self.preferred].served;
+                self.step(Step::Request(self.preferred));
+                if self.nodes[self.preferred].served == before {
+                    self.preferred = 1 - self.preferred;
+                    self.step(Step::Request(self.preferred));
+                }
+            }
             _ => {}
         }
         self.check();
@@ -237,7 +273,7 @@ impl World {
 
     /// A message to a node that is not there is lost: a PUB does not keep it.
     fn post_state(&mut self, to: usize, message: Multipart) {
-        if self.link_is_cut || self.nodes[to].machine.is_none() {
+        if self.is_cut[to] || self.nodes[to].machine.is_none() {
             return;
         }
         let is_lost = self.random(3) == 0;
@@ -277,9 +313,14 @@ impl World {
         self.now = self.now.max(at);
         let Some(Delivery { to, incarnation, parcel }) = self.deliveries[index].take() else { return };
         if let Parcel::Ask { from, incarnation, request } = parcel {
+            if self.to_witness_is_cut[from] {
+                return;
+            }
             let clock = self.clock(WITNESS);
             let answer = self.witness.as_mut().map(|lease| lease.on_request(clock, &request).expect("well-formed"));
-            if let Some(answer) = answer {
+            if let Some(answer) = answer
+                && !self.from_witness_is_cut[from]
+            {
                 self.post(from, incarnation, Parcel::Answer(answer));
             }
             return;
@@ -314,6 +355,12 @@ impl World {
         self.would_serve(0) && self.would_serve(1)
     }
 
+    /// Whether both nodes are active: they serve without a request that makes them active.
+    pub fn both_active(&self) -> bool {
+        let is_active = |machine: &Machine| machine.state() == State::Active && machine.conflict().is_none();
+        self.nodes.iter().all(|node| node.machine.as_ref().is_some_and(is_active))
+    }
+
     /// The latest events, for reports of failures.
     pub fn history(&self) -> String {
         let lines = self.events.iter().rev().take(40).rev();
@@ -321,7 +368,8 @@ impl World {
     }
 
     fn check(&self) {
-        assert!(self.rules.is_unsafe() || !self.both_serve(), "at {}: {}", self.now, self.history());
+        let both = if self.rules.clients_stay { self.both_active() } else { self.both_serve() };
+        assert!(self.rules.is_unsafe() || !both, "at {}: {}", self.now, self.history());
     }
 
     /// Mends all, and lets clients ask for a while. Then one of the nodes serves, and the other does not.
@@ -329,7 +377,9 @@ impl World {
         self.rules.longest_delay = self.rules.longest_delay.min(HEARTBEAT / 4);
         self.rules.latest_tick = self.rules.latest_tick.min(HEARTBEAT / 4);
         self.rules.most_lost = Some(0);
+        self.rules.clients_stay = false;
         self.step(Step::MendLink);
+        (0..2).for_each(|node| self.step(Step::MendWitness(node)));
         self.step(Step::StartWitness);
         let before = self.events.len();
         for _ in 0..100 {
@@ -362,6 +412,7 @@ impl Rules {
             shortest_pause: 0,
             shortest_outage: HEARTBEAT / 4,
             has_witness: false,
+            clients_stay: false,
             speeds: [1000; 3],
         }
     }
