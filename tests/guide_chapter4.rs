@@ -16,3 +16,5 @@ mod peers;
 mod pirate;
 #[path = "guide_chapter4/titanic.rs"]
 mod titanic;
+#[path = "guide_chapter4/titanic_chaos.rs"]
+mod titanic_chaos;

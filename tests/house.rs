@@ -332,12 +332,13 @@ fn house_finds_circles_inside_a_room() {
 }
 
 /// The tests in these files and folders are plain, each for its reason.
-const WITHOUT_DEADLINE: [(&str, &str); 12] = [
+const WITHOUT_DEADLINE: [(&str, &str); 13] = [
     ("coverage/", "rustdoc may take longer than the deadline"),
     ("deadline/", "it defines the attribute"),
     ("fuzz.rs", "it runs many children, and each has a deadline"),
     ("guide_breaking", "it runs as long as ZMQ_BREAK_SECONDS says, and each wait has a deadline"),
     ("guide_chapter4/majordomo_chaos.rs", "it has many rounds, and each has a deadline"),
+    ("guide_chapter4/titanic_chaos.rs", "it has many rounds, and each has a deadline"),
     ("guide_header.rs", "it tests values only"),
     ("mix/", "it runs many children, and each has a deadline"),
     ("options_fuzz.rs", "it runs many children, and each has a deadline"),

@@ -1,30 +1,22 @@
-//! Titanic: its programs with clients and workers in Rust and in C, and while its process is killed at random.
-//!
-//! `ZMQ_CHAOS_SEED=SEED` begins with the seed of a run that failed.
+//! Titanic: its programs in Rust and in C, in every mix.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use zmq::Context;
-use zmq_patterns::majordomo;
-use zmq_patterns::titanic::{Client, RequestId, Store, Stored};
+use zmq_patterns::titanic::{RequestId, Store};
 
 use crate::common::Process;
 use crate::common::guide::{Directory, Port, ended, example, interrupt, kill};
-use crate::common::rng::{Rng, seed};
 use crate::majordomo::{broker, worker};
 use crate::peers::Side::{C, Rust};
 use crate::peers::{Side, c, rust};
 
 const RARE: &str = "60000";
-const TIMES: [&str; 6] = ["--pause", "100", "--timeout", "2000", "--reconnect", "100"];
+const TIMES: [&str; 8] = ["--pause", "100", "--timeout", "2000", "--reconnect", "100", "--heartbeat", "200"];
 
 /// A Titanic that has opened its directory.
-fn titanic(port: &Port, directory: &Directory) -> Process {
+pub fn titanic(port: &Port, directory: &Directory) -> Process {
     let path = directory.path().to_str().unwrap();
     let place = ["--endpoint", &port.connect(), "--directory", path, "--verbose"];
     let titanic = rust("titanic", &[&place[..], &TIMES].concat());
@@ -134,73 +126,4 @@ fn ticlient_says_nothing_without_a_broker() {
     let port = Port::reserve();
     let args = ["--endpoint", &port.connect(), "--timeout", "50", "--retries", "0"];
     assert!(ended(rust("ticlient", &args)).is_empty());
-}
-
-/// The process is killed at random moments while requests are stored, delivered, fetched and closed. Everything that it has
-/// acknowledged is answered by its own reply.
-#[deadline::test]
-fn titanic_answers_all_that_it_acknowledged_although_it_is_killed() {
-    let seed = seed("ZMQ_CHAOS_SEED");
-    println!("seed {seed}");
-    let mut rng = Rng::new(seed);
-    let (port, directory) = (Port::reserve(), Directory::new("titanic-killed"));
-    let _broker = broker(Rust, &port, "200");
-    let _workers = [worker(Rust, &port, "200", "1"), worker(C, &port, "200", "2")];
-    let endpoint = &port.connect();
-    let calm = &AtomicBool::new(false);
-    thread::scope(|scope| {
-        let clients: Vec<_> = (0..4).map(|client| scope.spawn(move || store(client, endpoint, calm))).collect();
-        let start = Instant::now();
-        let mut kills = 0;
-        let mut titanic = titanic(&port, &directory);
-        while start.elapsed() < Duration::from_secs(6) {
-            thread::sleep(Duration::from_millis(100 + rng.below(900) as u64));
-            kill(titanic);
-            kills += 1;
-            titanic = self::titanic(&port, &directory);
-        }
-        calm.store(true, Ordering::SeqCst);
-        let acknowledged: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
-        println!("{acknowledged} requests acknowledged and answered, {kills} kills");
-        assert!(acknowledged > 0);
-        drop(interrupt(titanic));
-    });
-}
-
-/// Stores requests, and closes half of those that are answered early. Returns how many were acknowledged, when all have
-/// their reply.
-fn store(client: usize, endpoint: &str, calm: &AtomicBool) -> usize {
-    let context = Context::new().unwrap();
-    let asking = majordomo::Client::new(&context, endpoint).timeout(Duration::from_millis(300)).retries(0);
-    let mut asking = Client::from(asking);
-    let (mut open, mut acknowledged) = (Vec::<(RequestId, String)>::new(), 0);
-    while !calm.load(Ordering::SeqCst) {
-        let text = format!("client {client}, request {acknowledged}");
-        if let Ok(id) = asking.request("echo", text.as_str()) {
-            open.push((id, text));
-            acknowledged += 1;
-        }
-        if acknowledged % 2 == 0
-            && let Some((id, text)) = open.first()
-            && let Ok(Stored::Answered(reply)) = asking.reply(*id)
-        {
-            assert_eq!(reply, [text.as_str()]);
-            // Whether the answer comes or not, it may be closed.
-            let _ = asking.close(*id);
-            open.remove(0);
-        }
-    }
-    for (id, text) in open {
-        loop {
-            match asking.reply(id) {
-                Ok(Stored::Answered(reply)) => {
-                    assert_eq!(reply, [text.as_str()]);
-                    break;
-                }
-                Ok(Stored::Unknown) => panic!("{id} was acknowledged, and is lost: {text}"),
-                Ok(Stored::Pending) | Err(_) => thread::sleep(Duration::from_millis(10)),
-            }
-        }
-    }
-    acknowledged
 }
