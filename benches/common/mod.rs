@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 pub const SIZES: [usize; 5] = [1, 33, 34, 1024, 1 << 20];
 
 /// One of the programs that are compared.
+#[allow(dead_code, reason = "as for the function below")]
 pub struct Program {
     /// The head of its column.
     pub name: &'static str,
@@ -17,6 +18,7 @@ pub struct Program {
 
 /// This program, the C program on the library that this crate is linked to, and the same on the system's libzmq, if
 /// there is one. Prints which libraries these are.
+#[allow(dead_code, reason = "not every benchmark compares with libzmq in C")]
 pub fn programs(source: &str) -> Vec<Program> {
     let mut programs = vec![
         Program { name: "Rust", path: std::env::current_exe().expect("this program's own file") },
@@ -50,7 +52,9 @@ fn stock_library() -> Option<Vec<String>> {
     output.status.success().then(|| text(&output).split_whitespace().map(str::to_owned).collect())
 }
 
-fn compile(source: &str, library: &str, flags: &[String]) -> PathBuf {
+/// Compiles a C program of `benches/c` with these flags. `library` distinguishes programs of the same source.
+#[allow(dead_code, reason = "not every benchmark needs it itself")]
+pub fn compile(source: &str, library: &str, flags: &[String]) -> PathBuf {
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{library}", source.trim_end_matches(".c")));
     let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
     compiler.args(["-std=c11", "-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE"]);
@@ -95,8 +99,8 @@ pub fn shown(size: usize) -> String {
     }
 }
 
-/// The median of figures.
-#[allow(dead_code, reason = "not every benchmark measures times")]
+/// The median of the values of the rounds.
+#[allow(dead_code, reason = "not every benchmark has rounds")]
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

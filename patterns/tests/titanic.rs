@@ -15,7 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Process, TCP, alone, eventually, role};
 use zmq::{Context, Multipart};
@@ -98,29 +98,6 @@ fn store_waits_for_the_disk_once_for_several_threads() {
     for (at, id) in ids.into_iter().enumerate() {
         let body = format!("{} {}", at / EACH, at % EACH);
         assert_eq!(store.request(id).unwrap(), Some(("echo".into(), body.into())));
-    }
-}
-
-/// `cargo test --release -p zmq-patterns --test titanic store_rate -- --ignored --nocapture`
-#[deadline::test]
-#[ignore = "it measures the disk"]
-fn store_rate() {
-    for threads in [1, 2, 4, 8, 16, 32] {
-        let directory = Directory::new("rate");
-        let store = &directory.store();
-        let (start, time) = (Instant::now(), Duration::from_secs(2));
-        thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(move || {
-                    while start.elapsed() < time {
-                        add(store, &"x".repeat(100));
-                    }
-                });
-            }
-        });
-        let (numbers, seconds) = (store.statistics(), start.elapsed().as_secs_f64());
-        let rate = numbers.records as f64 / seconds;
-        println!("{threads} threads: {rate:.0} requests/s, {:.0} commits/s", numbers.commits as f64 / seconds);
     }
 }
 
