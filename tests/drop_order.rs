@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::kinds;
+use common::{TCP, kinds};
 use zmq::monitor::{Event, Events};
 use zmq::{Context, Pull, Push};
 
@@ -19,6 +19,25 @@ fn socket_closes_before_its_context_ends_if_it_is_the_last_handle() {
         drop(context);
         drop(socket);
         drop(monitor);
+    }
+}
+
+/// An unbind would end these connections at once, with what they have not sent yet.
+#[deadline::test]
+fn dropped_socket_sends_its_queue_to_the_peers_that_connected() {
+    let context = Context::new().unwrap();
+    for round in 0..20 {
+        let source = context.socket(Push).unwrap();
+        let sink = context.socket(Pull).unwrap();
+        sink.connect(&source.bind(TCP).unwrap()).unwrap();
+        for _ in 0..900 {
+            source.send([0; 100]).unwrap();
+        }
+        drop(source);
+        for number in 0..900 {
+            let message = sink.within(Duration::from_secs(10)).recv_msg().unwrap();
+            assert!(message.is_some(), "round {round}: message {number} is lost");
+        }
     }
 }
 

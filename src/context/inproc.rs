@@ -183,14 +183,16 @@ impl Inner {
             let linger = socket.linger().unwrap_or(None);
             drop(socket);
             inproc.end_waiting(waiting, linger);
-        } else {
+        } else if !waiting.is_empty() {
+            // The socket stays open and must take no more messages. libzmq drops what the peers of an endpoint that it unbinds
+            // have not been sent yet, so a socket that can be closed keeps its endpoints.
             let is_waiting = |endpoint: &CStr| waiting.iter().any(|connection| *connection.name == *endpoint);
             for endpoint in self.open_sockets.endpoints(number).iter().filter(|endpoint| !is_waiting(endpoint)) {
                 end_endpoint(&socket, endpoint);
             }
             inproc.dropped.push((socket, waiting));
-            inproc.close_dropped();
         }
+        inproc.close_dropped();
     }
 
     /// Returns those of `connections` that wait for their names to be bound.
