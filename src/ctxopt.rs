@@ -191,7 +191,8 @@ impl Context {
     /// cannot be read.
     ///
     /// With a real-time policy it is that policy's priority, 1 to 99 on Linux; with any other, a value above 0 asks
-    /// for the most favourable nice value.
+    /// for the most favourable nice value. In a process whose nice value is 19, it is refused without such a policy: libzmq
+    /// would take the new nice value, -1, for an error, and abort the process.
     ///
     /// # Errors
     ///

@@ -132,6 +132,21 @@ fn scheduling_that_the_system_refuses_is_refused_at_once() {
     works(&context);
 }
 
+/// `nice(-20)` returns the new nice value, which is -1 here. libzmq takes it for an error, and would abort the process.
+#[cfg(target_os = "linux")]
+#[deadline::test]
+fn priority_is_refused_with_eperm_if_the_nice_value_is_19() {
+    in_own_process("priority_is_refused_with_eperm_if_the_nice_value_is_19", || {
+        // The nice value is a thread's own. Its new threads inherit it.
+        // SAFETY: no preconditions.
+        assert_eq!(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) }, 0);
+        let context = Context::new().unwrap();
+        let error = context.set_thread_priority(1).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::EPERM, "ZMQ_THREAD_PRIORITY"), "{error}");
+        works(&context);
+    });
+}
+
 #[deadline::test]
 fn threads_have_a_real_time_policy_if_the_process_may_set_it() {
     let context = Context::new().unwrap();

@@ -7,12 +7,12 @@ use socket2::SockRef;
 
 /// Tries `nice(-20)`, which libzmq calls for a priority without a real-time policy.
 pub(super) fn probe_nice() -> io::Result<()> {
-    // The nice value is the calling thread's own, and that thread ends afterwards. -1 is also a nice value.
+    // The nice value is the calling thread's own, and that thread ends afterwards.
     // SAFETY: no preconditions; libzmq makes the same call.
-    if unsafe { libc::nice(-20) } != -1 {
-        return Ok(());
-    }
-    Err(io::Error::last_os_error())
+    let nice = unsafe { libc::nice(-20) };
+    // EPERM is the only error of the call. -1 is also the new nice value if it was 19, and libzmq aborts then too. The error
+    // number is 0 in this case.
+    if nice == -1 { Err(io::Error::from_raw_os_error(libc::EPERM)) } else { Ok(()) }
 }
 
 /// Whether a thread may run on these processors: tried on the calling thread.
