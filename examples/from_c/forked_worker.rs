@@ -9,37 +9,37 @@
 //!
 //! The compiler checks: a worker can be given texts, files and descriptors, and no socket.
 //!
-//! Usage: `from_c_forked_worker hire WORKERS JOBS [PROGRAM]`, which starts `PROGRAM work JOBS RESULTS` so many times
+//! Usage: `from_c_forked_worker hire WORKERS JOBS [PROGRAM]`, which starts `PROGRAM work ENDPOINT` so many times
 
 use std::env;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use zmq::{Context, Pull, Push};
+use zmq::{Context, Rep, Req};
 
 fn hire(workers: usize, count: u64, program: &Path) -> Result<(), Box<dyn Error>> {
     let context = Context::new()?;
-    let jobs = context.socket(Push)?;
-    let results = context.socket(Pull)?;
-    let endpoints = [jobs.bind("tcp://127.0.0.1:*")?, results.bind("tcp://127.0.0.1:*")?];
-    let start = |_| Command::new(program).arg("work").args(&endpoints).spawn();
+    let boss = context.socket(Rep)?;
+    let endpoint = boss.bind("tcp://127.0.0.1:*")?;
+    let start = |_| Command::new(program).args(["work", &endpoint]).spawn();
     let mut children = (0..workers).map(start).collect::<Result<Vec<_>, _>>()?;
 
-    // All workers are there before the first job is sent. Otherwise the first to connect would get most jobs.
-    for _ in &children {
-        results.recv_msg()?;
-    }
-    for job in 1..=count {
-        jobs.send(job.to_string())?;
-    }
-    let mut sum = 0;
-    for _ in 0..count {
-        sum += results.recv_string()?.parse::<u64>()?;
-    }
-    // An empty job ends a worker.
-    for _ in &children {
-        jobs.send("")?;
+    // A worker asks for a job with the result of its last one, at first with "ready". An empty job ends it. A PUSH could send
+    // the end of a worker that connects late to another worker.
+    let (mut given, mut sum, mut working) = (0, 0, workers);
+    while working > 0 {
+        let result = boss.recv_string()?;
+        if result != "ready" {
+            sum += result.parse::<u64>()?;
+        }
+        if given < count {
+            given += 1;
+            boss.send(given.to_string())?;
+        } else {
+            working -= 1;
+            boss.send("")?;
+        }
     }
     for child in &mut children {
         let status = child.wait()?;
@@ -51,20 +51,18 @@ fn hire(workers: usize, count: u64, program: &Path) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-fn work(jobs_endpoint: &str, results_endpoint: &str) -> Result<(), Box<dyn Error>> {
+fn work(endpoint: &str) -> Result<(), Box<dyn Error>> {
     let context = Context::new()?;
-    let jobs = context.socket(Pull)?;
-    jobs.connect(jobs_endpoint)?;
-    let results = context.socket(Push)?;
-    results.connect(results_endpoint)?;
-    results.send("ready")?;
+    let boss = context.socket(Req)?;
+    boss.connect(endpoint)?;
+    boss.send("ready")?;
     loop {
-        let job = jobs.recv_string()?;
+        let job = boss.recv_string()?;
         if job.is_empty() {
             return Ok(());
         }
         let number: u64 = job.parse()?;
-        results.send((number * number).to_string())?;
+        boss.send((number * number).to_string())?;
     }
 }
 
@@ -74,7 +72,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     match args[..] {
         ["hire", workers, count] => hire(workers.parse()?, count.parse()?, &env::current_exe()?),
         ["hire", workers, count, program] => hire(workers.parse()?, count.parse()?, &PathBuf::from(program)),
-        ["work", jobs, results] => work(jobs, results),
-        _ => Err("usage: from_c_forked_worker hire WORKERS JOBS [PROGRAM] | work JOBS RESULTS".into()),
+        ["work", endpoint] => work(endpoint),
+        _ => Err("usage: from_c_forked_worker hire WORKERS JOBS [PROGRAM] | work ENDPOINT".into()),
     }
 }
