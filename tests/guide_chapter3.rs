@@ -79,12 +79,12 @@ fn rtreq_and_rtdealer_end_without_a_worker_that_is_lost() {
         let start = Instant::now();
         let lost = Process::start(&worker, &[kind, &port.connect(), "LOST", "1"]);
         let (bind, connect) = (port.bind(), port.connect());
-        let args = ["--bind", &bind, "--connect", &connect, "--workers", "1", "--duration", "500"];
+        let args = ["--bind", &bind, "--connect", &connect, "--workers", "1", "--duration", "2000"];
         let broker = Process::start(example(program), &[&args[..], &["--pause", "5", "--patience", "400"]].concat());
         assert_eq!(ended(lost), ["Working"]);
         assert_eq!(ended(broker).len(), 1);
-        // The broker's own worker asks last, after the duration of 500 ms. The broker then waits 400 ms for the lost worker.
-        assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+        // The broker's own worker asks last, after the duration of 2 s. The broker then waits 400 ms for the lost worker.
+        assert!(start.elapsed() >= Duration::from_millis(2400), "{:?}", start.elapsed());
     }
 }
 

@@ -118,7 +118,7 @@ mod sync {
         let mut publisher = start("syncpub", &format!("{} --subscribers 1 --updates 600000 --hwm 20000", ports.bind()));
         let context = Context::new().unwrap();
         let subscriber = context.socket(Sub).unwrap();
-        subscriber.set_rcvhwm(10).unwrap();
+        subscriber.set_rcvhwm(1000).unwrap();
         subscriber.set_rcvbuf(Some(4096)).unwrap();
         subscriber.connect(&ports.first.connect()).unwrap();
         subscriber.subscribe("").unwrap();

@@ -266,9 +266,12 @@ fn garbage_from_the_peer_is_counted_and_dropped() {
     primary.wait_for(Event::MalformedState);
     assert_eq!(ask(&mut place.client(), 1), "primary");
     sending.store(false, Ordering::SeqCst);
-    // A state after the garbage is understood.
+    // A state after the garbage is understood. The PUB drops it while the primary has not read the garbage.
     let peer = sender.join().unwrap();
-    peer.send("3").unwrap();
+    eventually("the primary ends", || {
+        peer.send("3").unwrap();
+        primary.thread.is_finished()
+    });
     primary.wait_for(Event::Conflict(Conflict::BothActive));
     let (outcome, statistics) = primary.thread.join().unwrap();
     assert!(matches!(outcome, Err(BinaryStarError::Conflict(Conflict::BothActive))));
