@@ -23,7 +23,9 @@ fn misuse_does_not_compile() {
     if let Some(directory) = env::var_os(CASES) {
         trybuild::TestCases::new().compile_fail(Path::new(&directory).join("*.rs"));
     } else if rustc_version().starts_with(RECORDED_WITH) {
-        compile(Path::new(DIRECTORY), "wip");
+        for directory in DIRECTORIES {
+            compile(Path::new(directory), "wip");
+        }
     } else {
         same_reasons_in_other_words();
     }
@@ -52,8 +54,14 @@ fn share_what_is_built() {
     let _ = std::os::unix::fs::symlink("..", own);
 }
 
-/// The directory of the cases. With the feature `draft` only the cases that need it are compiled.
-const DIRECTORY: &str = if cfg!(feature = "draft") { "tests/ui/draft" } else { "tests/ui" };
+/// The directories of the cases. With the feature `draft` only the cases that need it are compiled. The cases of asynchronous
+/// sockets need the feature `tokio`.
+const DIRECTORIES: &[&str] = match (cfg!(feature = "draft"), cfg!(feature = "tokio")) {
+    (false, false) => &["tests/ui"],
+    (false, true) => &["tests/ui", "tests/ui/async"],
+    (true, false) => &["tests/ui/draft"],
+    (true, true) => &["tests/ui/draft", "tests/ui/async"],
+};
 
 fn rustc_version() -> String {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
@@ -65,7 +73,7 @@ fn rustc_version() -> String {
 fn same_reasons_in_other_words() {
     let copies = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ui-{}", std::process::id()));
     fs::create_dir_all(&copies).unwrap();
-    let cases = cases(Path::new(DIRECTORY));
+    let cases: Vec<_> = DIRECTORIES.iter().flat_map(|directory| cases(Path::new(directory))).collect();
     assert!(!cases.is_empty());
     for case in &cases {
         fs::copy(case, copies.join(case.file_name().unwrap())).unwrap();

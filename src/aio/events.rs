@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
 
-use super::runtime::{Registration, Runtime, runtime_ended};
+use super::runtime::{Registration, Runtime, wait_failed};
 use crate::error::{Errno, Error, Result};
 use crate::monitor::{Event, Monitor, Notice};
 use crate::security::{AuthEvent, Authenticator};
@@ -119,7 +119,7 @@ impl<S: EventSource> AsyncEvents<S> {
                 Err(error) if error.errno() != Errno::EINTR => return Poll::Ready(Err(error)),
                 _ => {}
             }
-            ready!(self.registration.poll_readable(cx)).map_err(|error| runtime_ended(&error, NEXT))?;
+            ready!(self.registration.poll_readable(cx)).map_err(|error| wait_failed(&error, NEXT))?;
         }
     }
 

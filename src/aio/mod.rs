@@ -95,12 +95,14 @@ pub struct AsyncReceiver<T: SocketType = Kind> {
 
 /// # Making it
 impl<T: SocketType> AsyncSocket<T> {
-    /// Makes a socket asynchronous. Its connections and its messages stay.
+    /// Makes a socket asynchronous. Its connections and its messages stay. A task may outlive a context that a socket borrows, so
+    /// the socket must be one of [`Context::owned_socket`](crate::Context::owned_socket).
     ///
     /// # Errors
     ///
-    /// `ENOTSUP` for [`Runtime::Tokio`] outside of a runtime, `EMFILE` or `ENFILE` if no file descriptor is left, `ETERM` after
-    /// the context was shut down. The socket is closed; [`AsyncSocket::try_new`] gives it back.
+    /// `ENOTSUP` for [`Runtime::Tokio`] outside of a runtime, `ECANCELED` in a runtime that has ended, `EMFILE` or `ENFILE` if no
+    /// file descriptor is left, `ETERM` after the context was shut down, `ENOTSOCK` in a forked child. The socket is closed;
+    /// [`AsyncSocket::try_new`] gives it back.
     ///
     /// # Panics
     ///

@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 
 use super::AsyncSocket;
 use super::readiness::Direction;
-use super::runtime::runtime_ended;
 use super::shared::Shared;
 use crate::error::{Errno, Result};
 use crate::kind::{Kind, SocketType};
@@ -182,22 +181,22 @@ fn poll_take<F: SocketType, T: SocketType>(
     if !from.kind().has_ability("CanRecv") || !to.kind().has_ability("CanSend") {
         return Poll::Pending;
     }
-    let taken = from.poll(Direction::Recv, cx, |socket| match socket.core().recv_parts(Wait::No) {
+    let taken = from.poll(Direction::Recv, CALL, cx, |socket| match socket.core().recv_parts(Wait::No) {
         Err(error) if must_wait(error.errno()) => None,
         taken => Some(taken),
     });
-    taken.map(|taken| taken.unwrap_or_else(|error| Err(runtime_ended(&error, CALL))))
+    taken.map(|taken| taken?)
 }
 
 /// Sends the message, if there is one, and leaves it in place until it is sent.
 fn poll_put<T: SocketType>(to: &Shared<T>, unsent: &mut Option<Multipart>, cx: &mut Context<'_>) -> Poll<Result<()>> {
     let Some(message) = unsent else { return Poll::Ready(Ok(())) };
-    let put = to.poll(Direction::Send, cx, |socket| match proxy::send(socket.core(), message, false) {
+    let put = to.poll(Direction::Send, CALL, cx, |socket| match proxy::send(socket.core(), message, false) {
         Err(errno) if must_wait(errno) => None,
         put => Some(put.map_err(|errno| errno.for_call(CALL))),
     });
     put.map(|put| {
-        put.unwrap_or_else(|error| Err(runtime_ended(&error, CALL)))?;
+        put??;
         *unsent = None;
         Ok(())
     })

@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use super::readiness::Direction;
-use super::runtime::runtime_ended;
 use super::shared::Shared;
 use super::{AsyncReceiver, AsyncSocket};
 use crate::error::Result;
@@ -17,8 +16,7 @@ const CALL: &str = "zmq_msg_recv";
 
 impl<T: SocketType> Shared<T> {
     fn poll_recv<M>(&self, cx: &mut Context<'_>, recv: impl Fn(&Socket<'static, T>) -> Result<M>) -> Poll<Result<M>> {
-        self.poll(Direction::Recv, cx, |socket| unless_again(recv(socket)).transpose())
-            .map(|received| received.unwrap_or_else(|error| Err(runtime_ended(&error, CALL))))
+        self.poll(Direction::Recv, CALL, cx, |socket| unless_again(recv(socket)).transpose()).map(|received| received?)
     }
 
     pub(super) fn poll_recv_msg(&self, cx: &mut Context<'_>) -> Poll<Result<Message>> {
@@ -33,7 +31,7 @@ impl<T: SocketType> Shared<T> {
 macro_rules! receiving {
     ($name:ident) => {
         /// # Receiving
-        impl<T: CanRecv> $name<T> {
+        impl<T: SocketType> $name<T> {
             /// Receives a message, or one part of a multipart message: see [`Socket::recv_msg`].
             ///
             /// libzmq delivers messages whole: if a part has others behind it ([`Message::more`]), these are there, and are
@@ -65,7 +63,10 @@ macro_rules! receiving {
             /// # #[cfg(not(feature = "tokio"))]
             /// # fn main() {}
             /// ```
-            pub async fn recv_msg(&mut self) -> Result<Message> {
+            pub async fn recv_msg(&mut self) -> Result<Message>
+            where
+                T: CanRecv,
+            {
                 poll_fn(|cx| self.poll_recv_msg(cx)).await
             }
 
@@ -101,20 +102,23 @@ macro_rules! receiving {
             /// ```
             pub async fn recv_multipart(&mut self) -> Result<Multipart>
             where
-                T: CanMultipart,
+                T: CanRecv + CanMultipart,
             {
                 poll_fn(|cx| self.poll_recv_multipart(cx)).await
             }
 
             /// [`recv_msg`](Self::recv_msg) for futures that are written by hand.
-            pub fn poll_recv_msg(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message>> {
+            pub fn poll_recv_msg(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message>>
+            where
+                T: CanRecv,
+            {
                 self.shared.poll_recv_msg(cx)
             }
 
             /// [`recv_multipart`](Self::recv_multipart) for futures that are written by hand.
             pub fn poll_recv_multipart(&mut self, cx: &mut Context<'_>) -> Poll<Result<Multipart>>
             where
-                T: CanMultipart,
+                T: CanRecv + CanMultipart,
             {
                 self.shared.poll_recv_multipart(cx)
             }

@@ -44,7 +44,7 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// `ENOTSUP` outside of a runtime of Tokio, and the system's error.
+    /// `ENOTSUP` outside of a runtime of Tokio, `ECANCELED` in one that has ended, and the system's error.
     pub(super) fn register(self, fd: OwnedFd, call: &'static str) -> Result<Registration> {
         let number = fd.as_raw_fd();
         let registered = match self {
@@ -59,7 +59,8 @@ impl Runtime {
             Runtime::AsyncIo => async_io::Async::new_nonblocking(fd).map(Registered::AsyncIo),
         };
         let registered = registered.map_err(|error| {
-            Errno::from_io(&error, Errno::EMFILE).with_detail(call, "the runtime refuses the descriptor")
+            // Tokio's error for a runtime that has ended has no number.
+            Errno::from_io(&error, Errno::ECANCELED).with_detail(call, "the runtime refuses the descriptor")
         })?;
         Ok(Registration { registered: Some(registered), fd: number, process: Process::current() })
     }
@@ -110,9 +111,13 @@ impl Runtime {
     }
 }
 
-/// The error of a runtime that has ended.
-pub(super) fn runtime_ended(error: &io::Error, call: &'static str) -> Error {
-    Errno::from_io(error, Errno::ECANCELED).with_detail(call, "the runtime has ended")
+/// The error of a call that cannot wait: the runtime has ended, or no descriptor is left for the wait.
+pub(super) fn wait_failed(error: &io::Error, call: &'static str) -> Error {
+    match error.raw_os_error() {
+        // Tokio's error for a runtime that has ended has no number.
+        None => Errno::ECANCELED.with_detail(call, "the runtime has ended"),
+        Some(_) => Errno::from_io(error, Errno::ECANCELED).with_detail(call, "the call cannot wait"),
+    }
 }
 
 /// A descriptor that is registered with a runtime.

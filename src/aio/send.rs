@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use super::readiness::Direction;
-use super::runtime::runtime_ended;
 use super::shared::Shared;
 use super::{AsyncSender, AsyncSocket};
 use crate::error::{Errno, SendError};
@@ -23,7 +22,7 @@ impl<T: SocketType> Shared<T> {
         unsent: &mut Option<M>,
         send: impl Fn(&Socket<'static, T>, M) -> Result<(), SendError<M>>,
     ) -> Poll<Result<(), SendError<M>>> {
-        let sent = self.poll(Direction::Send, cx, |socket| {
+        let sent = self.poll(Direction::Send, CALL, cx, |socket| {
             let Some(message) = unsent.take() else { return Some(Ok(())) };
             match send(socket, message) {
                 Err(error) if error.errno() == Errno::EAGAIN => {
@@ -33,11 +32,7 @@ impl<T: SocketType> Shared<T> {
                 sent => Some(sent),
             }
         });
-        sent.map(|sent| {
-            sent.unwrap_or_else(|error| {
-                Err(SendError::new(unsent.take().unwrap_or_default(), runtime_ended(&error, CALL)))
-            })
-        })
+        sent.map(|sent| sent.unwrap_or_else(|error| Err(SendError::new(unsent.take().unwrap_or_default(), error))))
     }
 
     pub(super) fn poll_send(&self, cx: &mut Context<'_>, unsent: &mut Option<Message>) -> Poll<Result<(), SendError>> {
@@ -56,7 +51,7 @@ impl<T: SocketType> Shared<T> {
 macro_rules! sending {
     ($name:ident) => {
         /// # Sending
-        impl<T: CanSend> $name<T> {
+        impl<T: SocketType> $name<T> {
             /// Sends a message of one part: see [`Socket::send`]. It waits while libzmq has no room for the message.
             ///
             /// # Cancel safety
@@ -67,7 +62,8 @@ macro_rules! sending {
             /// # Errors
             ///
             /// Those of [`Socket::send`], except `EAGAIN` and `EINTR`: `ZMQ_SNDTIMEO` has no effect, and signals do not end the
-            /// wait. `ECANCELED` if the runtime has ended. The message comes back.
+            /// wait. `ECANCELED` if the runtime has ended; `EMFILE` or `ENFILE` if the peer of a ROUTER, XPUB, STREAM, SERVER
+            /// or PEER is full, and no file descriptor is left for the wait. The message comes back.
             ///
             /// ```
             /// # #[cfg(feature = "tokio")]
@@ -86,7 +82,10 @@ macro_rules! sending {
             /// # #[cfg(not(feature = "tokio"))]
             /// # fn main() {}
             /// ```
-            pub async fn send(&mut self, message: impl IntoMessage) -> Result<(), SendError> {
+            pub async fn send(&mut self, message: impl IntoMessage) -> Result<(), SendError>
+            where
+                T: CanSend,
+            {
                 let mut unsent = Some(message.into());
                 poll_fn(|cx| self.poll_send(cx, &mut unsent)).await
             }
@@ -120,7 +119,7 @@ macro_rules! sending {
             /// ```
             pub async fn send_multipart(&mut self, parts: impl IntoMultipart) -> Result<(), SendError<Multipart>>
             where
-                T: CanMultipart,
+                T: CanSend + CanMultipart,
             {
                 let mut unsent = Some(parts.into());
                 poll_fn(|cx| self.poll_send_multipart(cx, &mut unsent)).await
@@ -154,7 +153,10 @@ macro_rules! sending {
                 &mut self,
                 cx: &mut Context<'_>,
                 unsent: &mut Option<Message>,
-            ) -> Poll<Result<(), SendError>> {
+            ) -> Poll<Result<(), SendError>>
+            where
+                T: CanSend,
+            {
                 self.shared.poll_send(cx, unsent)
             }
 
@@ -166,7 +168,7 @@ macro_rules! sending {
                 unsent: &mut Option<Multipart>,
             ) -> Poll<Result<(), SendError<Multipart>>>
             where
-                T: CanMultipart,
+                T: CanSend + CanMultipart,
             {
                 self.shared.poll_send_multipart(cx, unsent)
             }

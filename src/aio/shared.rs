@@ -13,10 +13,11 @@ use mio::{Interest, Token};
 use parking_lot::ReentrantMutex;
 
 use super::readiness::{Device, Direction, Wakers, poll_call};
-use super::runtime::{Registration, Runtime};
+use super::runtime::{Registration, Runtime, wait_failed};
 use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
 use crate::poll_events::PollEvents;
+use crate::process::Process;
 use crate::raw::Signalled;
 use crate::socket::Socket;
 
@@ -25,6 +26,7 @@ const NEW: &str = "AsyncSocket::new";
 /// A socket and the tasks that wait for it.
 pub(super) struct Shared<T: SocketType> {
     runtime: Runtime,
+    process: Process,
     wakers: Arc<Wakers>,
     /// `wakers` as a waker, for the runtime.
     signal: Waker,
@@ -60,6 +62,7 @@ impl<T: SocketType> Shared<T> {
         let wakers = Arc::new(Wakers::default());
         Ok(Shared {
             runtime,
+            process: Process::current(),
             signal: Waker::from(wakers.clone()),
             wakers,
             in_a_row: Default::default(),
@@ -79,14 +82,17 @@ impl<T: SocketType> Shared<T> {
     ///
     /// # Errors
     ///
-    /// The runtime has ended.
+    /// `ENOTSOCK` in a forked child, and those of [`wait_failed`].
     pub(super) fn poll<R>(
         &self,
         direction: Direction,
+        call: &'static str,
         cx: &mut Context<'_>,
         mut attempt: impl FnMut(&Socket<'static, T>) -> Option<R>,
-    ) -> Poll<io::Result<R>> {
-        self.runtime.poll_turn(&self.in_a_row[direction as usize], cx, |cx| {
+    ) -> Poll<Result<R>> {
+        // The lock may be held by a thread of the parent, which a forked child does not have.
+        self.process.check(Errno::ENOTSOCK, call, "socket")?;
+        let polled = self.runtime.poll_turn(&self.in_a_row[direction as usize], cx, |cx| {
             let (polled, other) = {
                 let watched = self.watched.lock();
                 let attempt = || attempt(watched.signalled.socket());
@@ -96,7 +102,8 @@ impl<T: SocketType> Shared<T> {
                 waker.wake();
             }
             polled
-        })
+        });
+        polled.map_err(|error| wait_failed(&error, call))
     }
 
     /// Lends the socket, and wakes both tasks afterwards, also if the closure panics.

@@ -90,7 +90,7 @@ pub struct AsyncStream<T: SocketType, M> {
 }
 
 /// # As a stream
-impl<T: CanRecv> AsyncReceiver<T> {
+impl<T: SocketType> AsyncReceiver<T> {
     /// The messages as a [`Stream`].
     ///
     /// ```
@@ -114,7 +114,10 @@ impl<T: CanRecv> AsyncReceiver<T> {
     /// # #[cfg(not(feature = "tokio"))]
     /// # fn main() {}
     /// ```
-    pub fn into_stream<M: WholeMessage<T>>(self) -> AsyncStream<T, M> {
+    pub fn into_stream<M: WholeMessage<T>>(self) -> AsyncStream<T, M>
+    where
+        T: CanRecv,
+    {
         AsyncStream { receiver: self, has_ended: false, messages: PhantomData }
     }
 }
@@ -166,7 +169,7 @@ pub struct AsyncSink<T: SocketType, M> {
 }
 
 /// # As a sink
-impl<T: CanSend> AsyncSender<T> {
+impl<T: SocketType> AsyncSender<T> {
     /// The half as a [`Sink`] of messages.
     ///
     /// ```
@@ -190,7 +193,10 @@ impl<T: CanSend> AsyncSender<T> {
     /// # #[cfg(not(feature = "tokio"))]
     /// # fn main() {}
     /// ```
-    pub fn into_sink<M: WholeMessage<T>>(self) -> AsyncSink<T, M> {
+    pub fn into_sink<M: WholeMessage<T>>(self) -> AsyncSink<T, M>
+    where
+        T: CanSend,
+    {
         AsyncSink { sender: self, unsent: None, is_closed: false }
     }
 }
