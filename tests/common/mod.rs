@@ -3,10 +3,13 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 pub mod descriptors;
+pub mod forked;
 pub mod guide;
 pub mod proxy;
 mod python;
 pub mod rng;
+#[cfg(all(feature = "tokio", feature = "async-io"))]
+pub mod runtimes;
 pub mod zap;
 
 use std::collections::BTreeSet;
@@ -29,7 +32,16 @@ pub use python::python_program;
 /// The time after which a test counts as hung.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Runs a test that must end by itself within [`DEADLINE`], in a thread with the test's name.
+/// The number of rounds in which a test tries a race.
+pub fn rounds() -> u32 {
+    variable("ZMQ_ROUNDS").map_or(FEW_ROUNDS, |rounds| rounds as u32)
+}
+
+/// The number of rounds without the variable.
+const FEW_ROUNDS: u32 = 20;
+
+/// Runs a test that must end by itself within [`DEADLINE`], in a thread with the test's name. With more rounds than usual, the
+/// deadline is longer.
 pub fn within_deadline<R: Send + 'static, T: FnOnce() -> R + Send + 'static>(test: T) -> R {
     let (done, outcome) = channel();
     let run = move || {
@@ -39,10 +51,11 @@ pub fn within_deadline<R: Send + 'static, T: FnOnce() -> R + Send + 'static>(tes
         result
     };
     let worker = thread::Builder::new().name(name_of_test::<T>()).spawn(run).unwrap();
-    match outcome.recv_timeout(DEADLINE) {
+    let deadline = DEADLINE * rounds().div_ceil(FEW_ROUNDS);
+    match outcome.recv_timeout(deadline) {
         Err(RecvTimeoutError::Timeout) => {
             kill_children();
-            panic!("hung: not done within {DEADLINE:?}");
+            panic!("hung: not done within {deadline:?}");
         }
         Ok(()) | Err(RecvTimeoutError::Disconnected) => match worker.join() {
             Ok(result) => result,

@@ -8,7 +8,7 @@ use zmq::{Context, Dealer, Errno, Kind, Pair, Pub, Pull, Push, Router, Socket, S
 use zmq_patterns::EndpointGuard;
 
 use crate::RECV_TIMEOUT;
-use crate::common::{DEADLINE, eventually, in_own_process};
+use crate::common::{DEADLINE, eventually, in_own_process, rounds};
 
 /// A kind that connects, and one that binds the name.
 const PEERS: &[(Kind, Kind)] = &[
@@ -57,11 +57,6 @@ fn peers_that_send() -> impl Iterator<Item = (Kind, Kind)> {
         matches!(kind, Kind::Push | Kind::Dealer | Kind::Req | Kind::Pair | Kind::XSub) && *peer != Kind::Rep
             || (*kind, *peer) == (Kind::Req, Kind::Rep)
     })
-}
-
-/// The number of tries of a race.
-fn rounds() -> u32 {
-    std::env::var("ZMQ_ROUNDS").ok().map_or(20, |rounds| rounds.parse().unwrap())
 }
 
 /// The last parts of the messages that a socket receives until nothing more arrives.
