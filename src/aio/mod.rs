@@ -38,7 +38,7 @@
 //! A receive takes nothing from libzmq until its future is ready, and a send hands libzmq its message whole in the moment when its
 //! future is ready. So either may be dropped at any time, by `select!` or by the runtime's time-outs. `ZMQ_RCVTIMEO` and
 //! `ZMQ_SNDTIMEO` have no effect, and signals ([`interrupt`](crate::interrupt)) do not end a wait: use the runtime's own. A
-//! task whose calls never wait gives way to others after some of them.
+//! task whose calls never wait gives way to others after about a thousand of them.
 //!
 //! # The end
 //!

@@ -120,22 +120,24 @@ impl Model {
         }
     }
 
-    fn recv(&mut self) -> Option<()> {
+    fn recv(&mut self) -> bool {
         self.moment();
         if self.messages == 0 {
             self.process_commands();
         }
-        self.messages = self.messages.checked_sub(1)?;
-        Some(())
+        let is_done = self.messages > 0;
+        self.messages -= usize::from(is_done);
+        is_done
     }
 
-    fn send(&mut self) -> Option<()> {
+    fn send(&mut self) -> bool {
         self.moment();
         if self.room == 0 && !self.variant.send_is_blind {
             self.process_commands();
         }
-        self.room = self.room.checked_sub(1)?;
-        Some(())
+        let is_done = self.room > 0;
+        self.room -= usize::from(is_done);
+        is_done
     }
 }
 

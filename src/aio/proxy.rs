@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use super::AsyncSocket;
 use super::readiness::Direction;
-use super::shared::Shared;
+use super::shared::{Access, Shared};
 use crate::error::{Errno, Result};
 use crate::kind::{Kind, SocketType};
 use crate::multipart::Multipart;
@@ -174,32 +174,37 @@ impl Lane {
 
 /// Receives a message, unless the other socket is of a kind that never takes one.
 fn poll_take<F: SocketType, T: SocketType>(
-    from: &Shared<F>,
+    mut from: &Shared<F>,
     to: &Shared<T>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Multipart>> {
     if !from.kind().has_ability("CanRecv") || !to.kind().has_ability("CanSend") {
         return Poll::Pending;
     }
-    let taken = from.poll(Direction::Recv, CALL, cx, |socket| match socket.core().recv_parts(Wait::No) {
-        Err(error) if must_wait(error.errno()) => None,
-        taken => Some(taken),
+    let mut taken = Ok(Multipart::new());
+    let polled = from.poll(Direction::Recv, CALL, cx, |socket| {
+        taken = socket.core().recv_parts(Wait::No);
+        !taken.as_ref().is_err_and(|error| must_wait(error.errno()))
     });
-    taken.map(|taken| taken?)
+    polled.map(|ended| ended.and(taken))
 }
 
 /// Sends the message, if there is one, and leaves it in place until it is sent.
-fn poll_put<T: SocketType>(to: &Shared<T>, unsent: &mut Option<Multipart>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+fn poll_put<T: SocketType>(
+    mut to: &Shared<T>,
+    unsent: &mut Option<Multipart>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<()>> {
     let Some(message) = unsent else { return Poll::Ready(Ok(())) };
-    let put = to.poll(Direction::Send, CALL, cx, |socket| match proxy::send(socket.core(), message, false) {
-        Err(errno) if must_wait(errno) => None,
-        put => Some(put.map_err(|errno| errno.for_call(CALL))),
+    let mut put = Ok(true);
+    let polled = to.poll(Direction::Send, CALL, cx, |socket| {
+        put = proxy::send(socket.core(), message, false);
+        !put.is_err_and(must_wait)
     });
-    put.map(|put| {
-        put??;
-        *unsent = None;
-        Ok(())
-    })
+    ready!(polled)?;
+    put.map_err(|errno| errno.for_call(CALL))?;
+    *unsent = None;
+    Poll::Ready(Ok(()))
 }
 
 /// A REQ or REP whose turn it is not waits, as other sockets do without a message or room.

@@ -72,6 +72,7 @@ pub(super) struct Wakers {
 }
 
 impl Wakers {
+    #[inline]
     fn is_waiting(&self, direction: Direction) -> bool {
         self.waiting[direction as usize].load(Ordering::Relaxed)
     }
@@ -112,17 +113,37 @@ impl Wake for Wakers {
     }
 }
 
-/// One poll of a task's call, while the socket is locked. `signal` wakes both tasks.
+/// One poll of a task's call, while the socket is locked. `attempt` is false if the call would have to wait. `signal` wakes both
+/// tasks.
 ///
 /// The waker in the result is the other task's. It must be woken once the socket is unlocked.
-pub(super) fn poll_call<R>(
+#[inline(always)]
+pub(super) fn poll_call(
     device: &impl Device,
     wakers: &Wakers,
     signal: &Waker,
     direction: Direction,
     cx: &Context<'_>,
-    mut attempt: impl FnMut() -> Option<R>,
-) -> (Poll<io::Result<R>>, Option<Waker>) {
+    mut attempt: impl FnMut() -> bool,
+) -> (Poll<io::Result<()>>, Option<Waker>) {
+    let is_done = attempt();
+    if is_done && !wakers.is_waiting(Direction::Recv) && !wakers.is_waiting(Direction::Send) {
+        return (Poll::Ready(Ok(())), None);
+    }
+    poll_among_waits(device, wakers, signal, direction, cx, is_done, &mut attempt)
+}
+
+/// [`poll_call`] after its first try, if a task waits or has to wait.
+#[inline(never)]
+fn poll_among_waits(
+    device: &impl Device,
+    wakers: &Wakers,
+    signal: &Waker,
+    direction: Direction,
+    cx: &Context<'_>,
+    mut is_done: bool,
+    attempt: &mut impl FnMut() -> bool,
+) -> (Poll<io::Result<()>>, Option<Waker>) {
     let mut other = None;
     let mut edge = Edge::waiting();
     // Looks at the socket, takes the other task's waker if its event is set, and says whether this task's event is. After a
@@ -141,57 +162,51 @@ pub(super) fn poll_call<R>(
         }
         !edge.may_wait()
     };
-    let outcome = 'call: {
-        let mut done = attempt();
-        if done.is_none() {
-            wakers.register(direction, cx.waker());
-            done = match wait(device, signal, &mut look, &mut attempt) {
-                Ok(done) => done,
-                Err(error) => break 'call Poll::Ready(Err(error)),
-            };
-        }
-        match done {
-            None => Poll::Pending,
-            Some(done) => {
-                drop(wakers.take(direction));
-                if wakers.is_waiting(direction.other()) {
-                    look();
-                }
-                Poll::Ready(Ok(done))
-            }
-        }
-    };
-    (outcome, other)
+    if !is_done {
+        wakers.register(direction, cx.waker());
+        is_done = match wait(device, signal, &mut look, attempt) {
+            Ok(is_done) => is_done,
+            Err(error) => return (Poll::Ready(Err(error)), other),
+        };
+    }
+    if !is_done {
+        return (Poll::Pending, other);
+    }
+    drop(wakers.take(direction));
+    if wakers.is_waiting(direction.other()) {
+        look();
+    }
+    (Poll::Ready(Ok(())), other)
 }
 
-/// Steps 2 to 4 for a task whose waker is registered. `None` if it must wait.
-fn wait<R>(
+/// Steps 2 to 4 for a task whose waker is registered. False if it must wait.
+fn wait(
     device: &impl Device,
     signal: &Waker,
     look: &mut impl FnMut() -> bool,
-    attempt: &mut impl FnMut() -> Option<R>,
-) -> io::Result<Option<R>> {
+    attempt: &mut impl FnMut() -> bool,
+) -> io::Result<bool> {
     loop {
         while let Poll::Ready(signalled) = device.poll_signal(&mut Context::from_waker(signal)) {
             signalled?;
         }
         if !look() {
-            return Ok(None);
+            return Ok(false);
         }
-        if let Some(done) = attempt() {
-            return Ok(Some(done));
+        if attempt() {
+            return Ok(true);
         }
         // The event was set wrongly.
         device.forget_signals()?;
         if !look() {
             continue;
         }
-        if let Some(done) = attempt() {
-            return Ok(Some(done));
+        if attempt() {
+            return Ok(true);
         }
         look();
         if !device.has_signalled()? {
-            return Ok(None);
+            return Ok(false);
         }
     }
 }

@@ -4,28 +4,46 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use super::readiness::Direction;
-use super::shared::Shared;
+use super::shared::Access;
 use super::{AsyncReceiver, AsyncSocket};
-use crate::error::Result;
+use crate::error::{Errno, Result};
 use crate::kind::{CanMultipart, CanRecv, SocketType};
 use crate::message::Message;
 use crate::multipart::Multipart;
-use crate::socket::{Socket, Wait, unless_again};
+use crate::raw::{Fresh, RawMessage};
+use crate::socket::Wait;
 
 const CALL: &str = "zmq_msg_recv";
 
-impl<T: SocketType> Shared<T> {
-    fn poll_recv<M>(&self, cx: &mut Context<'_>, recv: impl Fn(&Socket<'static, T>) -> Result<M>) -> Poll<Result<M>> {
-        self.poll(Direction::Recv, CALL, cx, |socket| unless_again(recv(socket)).transpose()).map(|received| received?)
+#[inline]
+fn poll_recv_msg<T: SocketType>(access: &mut impl Access<T>, cx: &mut Context<'_>) -> Poll<Result<Message>> {
+    let mut polled = Poll::Pending;
+    let mut failed = None;
+    let receive = |mut message: Fresh<'_>| {
+        polled = access.poll(Direction::Recv, CALL, cx, |socket| match socket.core().recv_now(&mut message) {
+            Ok(()) => true,
+            Err(Errno::EAGAIN) => false,
+            Err(errno) => {
+                failed = Some(socket.core().failed(CALL, errno));
+                true
+            }
+        });
+        matches!(polled, Poll::Ready(Ok(()))) && failed.is_none()
+    };
+    // The message is not moved until it is received: a move costs some per cent of receiving it.
+    match RawMessage::received(receive, |_| Err(())) {
+        Ok(message) => Poll::Ready(Ok(Message::from_raw(message))),
+        Err(()) => polled.map(|ended| Err(ended.map_or_else(|error| error, |()| failed.expect("it has failed")))),
     }
+}
 
-    pub(super) fn poll_recv_msg(&self, cx: &mut Context<'_>) -> Poll<Result<Message>> {
-        self.poll_recv(cx, |socket| socket.core().recv_message(Wait::No))
-    }
-
-    pub(super) fn poll_recv_multipart(&self, cx: &mut Context<'_>) -> Poll<Result<Multipart>> {
-        self.poll_recv(cx, |socket| socket.core().recv_parts(Wait::No))
-    }
+fn poll_recv_multipart<T: SocketType>(access: &mut impl Access<T>, cx: &mut Context<'_>) -> Poll<Result<Multipart>> {
+    let mut received = Ok(Multipart::new());
+    let polled = access.poll(Direction::Recv, CALL, cx, |socket| {
+        received = socket.core().recv_parts(Wait::No);
+        !received.as_ref().is_err_and(|error| error.errno() == Errno::EAGAIN)
+    });
+    polled.map(|done| done.and(received))
 }
 
 macro_rules! receiving {
@@ -63,11 +81,11 @@ macro_rules! receiving {
             /// # #[cfg(not(feature = "tokio"))]
             /// # fn main() {}
             /// ```
-            pub async fn recv_msg(&mut self) -> Result<Message>
+            pub fn recv_msg(&mut self) -> impl Future<Output = Result<Message>>
             where
                 T: CanRecv,
             {
-                poll_fn(|cx| self.poll_recv_msg(cx)).await
+                poll_fn(|cx| self.poll_recv_msg(cx))
             }
 
             /// Receives a whole multipart message: see [`Socket::recv_multipart`].
@@ -112,7 +130,7 @@ macro_rules! receiving {
             where
                 T: CanRecv,
             {
-                self.shared.poll_recv_msg(cx)
+                poll_recv_msg(&mut self.shared, cx)
             }
 
             /// [`recv_multipart`](Self::recv_multipart) for futures that are written by hand.
@@ -120,7 +138,7 @@ macro_rules! receiving {
             where
                 T: CanRecv + CanMultipart,
             {
-                self.shared.poll_recv_multipart(cx)
+                poll_recv_multipart(&mut self.shared, cx)
             }
         }
     };

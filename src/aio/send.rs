@@ -1,51 +1,80 @@
 //! Sending.
 
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::readiness::Direction;
-use super::shared::Shared;
+use super::shared::Access;
 use super::{AsyncSender, AsyncSocket};
 use crate::error::{Errno, SendError};
 use crate::kind::{CanMultipart, CanSend, SocketType};
 use crate::message::{IntoMessage, Message};
 use crate::multipart::{IntoMultipart, Multipart};
-use crate::socket::{Socket, Wait};
+use crate::raw::{ByType, by_type};
+use crate::socket::Wait;
 
 const CALL: &str = "zmq_msg_send";
 
-impl<T: SocketType> Shared<T> {
-    /// Sends the message in `unsent`, and leaves it there until that is done.
-    fn poll_send_by<M: Default>(
-        &self,
-        cx: &mut Context<'_>,
-        unsent: &mut Option<M>,
-        send: impl Fn(&Socket<'static, T>, M) -> Result<(), SendError<M>>,
-    ) -> Poll<Result<(), SendError<M>>> {
-        let sent = self.poll(Direction::Send, CALL, cx, |socket| {
-            let Some(message) = unsent.take() else { return Some(Ok(())) };
-            match send(socket, message) {
-                Err(error) if error.errno() == Errno::EAGAIN => {
-                    *unsent = Some(error.into_message());
-                    None
-                }
-                sent => Some(sent),
+/// Sends bytes or a message without a move: moving a message costs some per cent of sending it. False if [`poll_send`] must send
+/// the message.
+#[inline]
+fn poll_send_unmoved<T: SocketType>(
+    access: &mut impl Access<T>,
+    cx: &mut Context<'_>,
+    message: &mut impl IntoMessage,
+) -> Poll<bool> {
+    if matches!(by_type(message), ByType::Other) {
+        return Poll::Ready(false);
+    }
+    let mut is_sent = false;
+    let polled = access.poll(Direction::Send, CALL, cx, |socket| {
+        let sent = socket.core().send_now(message);
+        is_sent = sent.is_ok();
+        sent != Err(Errno::EAGAIN)
+    });
+    polled.map(|ended| ended.is_ok() && is_sent)
+}
+
+/// Sends the message in `unsent`, and leaves it there until that is done.
+fn poll_send<T: SocketType>(
+    access: &mut impl Access<T>,
+    cx: &mut Context<'_>,
+    unsent: &mut Option<Message>,
+) -> Poll<Result<(), SendError>> {
+    let Some(message) = unsent else { return Poll::Ready(Ok(())) };
+    let mut sent = Ok(());
+    let polled = ready!(access.poll(Direction::Send, CALL, cx, |socket| {
+        sent = socket.core().send_in_place(message, false, Wait::No);
+        !sent.as_ref().is_err_and(|error| error.errno() == Errno::EAGAIN)
+    }));
+    let sent = polled.and(sent);
+    let message = unsent.take().unwrap_or_default();
+    Poll::Ready(sent.map_err(|error| SendError::new(message, error)))
+}
+
+fn poll_send_multipart<T: SocketType>(
+    access: &mut impl Access<T>,
+    cx: &mut Context<'_>,
+    unsent: &mut Option<Multipart>,
+) -> Poll<Result<(), SendError<Multipart>>> {
+    let mut sent = Ok(());
+    let polled = ready!(access.poll(Direction::Send, CALL, cx, |socket| {
+        let Some(parts) = unsent.take() else { return true };
+        match socket.core().send_parts(parts, Wait::No) {
+            Err(error) if error.errno() == Errno::EAGAIN => {
+                *unsent = Some(error.into_message());
+                false
             }
-        });
-        sent.map(|sent| sent.unwrap_or_else(|error| Err(SendError::new(unsent.take().unwrap_or_default(), error))))
-    }
-
-    pub(super) fn poll_send(&self, cx: &mut Context<'_>, unsent: &mut Option<Message>) -> Poll<Result<(), SendError>> {
-        self.poll_send_by(cx, unsent, |socket, message| socket.core().send_message(message, false, Wait::No))
-    }
-
-    pub(super) fn poll_send_multipart(
-        &self,
-        cx: &mut Context<'_>,
-        unsent: &mut Option<Multipart>,
-    ) -> Poll<Result<(), SendError<Multipart>>> {
-        self.poll_send_by(cx, unsent, |socket, parts| socket.core().send_parts(parts, Wait::No))
-    }
+            done => {
+                sent = done;
+                true
+            }
+        }
+    }));
+    Poll::Ready(match polled {
+        Ok(()) => sent,
+        Err(error) => Err(SendError::new(unsent.take().unwrap_or_default(), error)),
+    })
 }
 
 macro_rules! sending {
@@ -82,10 +111,15 @@ macro_rules! sending {
             /// # #[cfg(not(feature = "tokio"))]
             /// # fn main() {}
             /// ```
-            pub async fn send(&mut self, message: impl IntoMessage) -> Result<(), SendError>
+            pub async fn send(&mut self, mut message: impl IntoMessage) -> Result<(), SendError>
             where
                 T: CanSend,
             {
+                if poll_fn(|cx| poll_send_unmoved(&mut self.shared, cx, &mut message)).await {
+                    // A message is empty now and needs no `zmq_msg_close`; bytes need nothing.
+                    std::mem::forget(message);
+                    return Ok(());
+                }
                 let mut unsent = Some(message.into());
                 poll_fn(|cx| self.poll_send(cx, &mut unsent)).await
             }
@@ -157,7 +191,7 @@ macro_rules! sending {
             where
                 T: CanSend,
             {
-                self.shared.poll_send(cx, unsent)
+                poll_send(&mut self.shared, cx, unsent)
             }
 
             /// [`send_multipart`](Self::send_multipart) for futures that are written by hand: see
@@ -170,7 +204,7 @@ macro_rules! sending {
             where
                 T: CanSend + CanMultipart,
             {
-                self.shared.poll_send_multipart(cx, unsent)
+                poll_send_multipart(&mut self.shared, cx, unsent)
             }
         }
     };

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -30,7 +30,7 @@ pub(super) struct Shared<T: SocketType> {
     wakers: Arc<Wakers>,
     /// `wakers` as a waker, for the runtime.
     signal: Waker,
-    /// Counts the calls of each direction that did not wait: see [`Runtime::poll_turn`].
+    /// Counts the calls of each direction: see [`Runtime::poll_turn`].
     in_a_row: [AtomicU32; 2],
     /// The lock lets its holder in again: the closure of `with` may use the other half.
     watched: ReentrantMutex<Watched<T>>,
@@ -78,34 +78,6 @@ impl<T: SocketType> Shared<T> {
         self.watched.lock().signalled.socket().kind()
     }
 
-    /// Polls a call: `attempt` makes it without a wait, and returns `None` if it would have to wait.
-    ///
-    /// # Errors
-    ///
-    /// `ENOTSOCK` in a forked child, and those of [`wait_failed`].
-    pub(super) fn poll<R>(
-        &self,
-        direction: Direction,
-        call: &'static str,
-        cx: &mut Context<'_>,
-        mut attempt: impl FnMut(&Socket<'static, T>) -> Option<R>,
-    ) -> Poll<Result<R>> {
-        // The lock may be held by a thread of the parent, which a forked child does not have.
-        self.process.check(Errno::ENOTSOCK, call, "socket")?;
-        let polled = self.runtime.poll_turn(&self.in_a_row[direction as usize], cx, |cx| {
-            let (polled, other) = {
-                let watched = self.watched.lock();
-                let attempt = || attempt(watched.signalled.socket());
-                poll_call(&*watched, &self.wakers, &self.signal, direction, cx, attempt)
-            };
-            if let Some(waker) = other {
-                waker.wake();
-            }
-            polled
-        });
-        polled.map_err(|error| wait_failed(&error, call))
-    }
-
     /// Lends the socket, and wakes both tasks afterwards, also if the closure panics.
     pub(super) fn with<R>(&self, closure: impl FnOnce(&Socket<'static, T>) -> R) -> R {
         struct WakeBoth<'a>(&'a Wakers);
@@ -122,6 +94,79 @@ impl<T: SocketType> Shared<T> {
         let Watched { registration, signalled, .. } = self.watched.into_inner();
         drop(registration);
         signalled.into_socket()
+    }
+}
+
+/// The use of a socket. Who has it alone takes no lock.
+pub(super) trait Access<T: SocketType> {
+    /// Polls a call: `attempt` makes it without a wait, and is false if it would have to wait.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTSOCK` in a forked child, and those of [`wait_failed`].
+    fn poll(
+        &mut self,
+        direction: Direction,
+        call: &'static str,
+        cx: &mut Context<'_>,
+        attempt: impl FnMut(&Socket<'static, T>) -> bool,
+    ) -> Poll<Result<()>>;
+}
+
+impl<T: SocketType> Access<T> for Shared<T> {
+    #[inline]
+    fn poll(
+        &mut self,
+        direction: Direction,
+        call: &'static str,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&Socket<'static, T>) -> bool,
+    ) -> Poll<Result<()>> {
+        ready!(self.runtime.poll_turn(&self.in_a_row[direction as usize], cx));
+        let watched = self.watched.get_mut();
+        let attempt = || attempt(watched.signalled.socket());
+        let (polled, other) = poll_call(watched, &self.wakers, &self.signal, direction, cx, attempt);
+        if let Some(waker) = other {
+            waker.wake();
+        }
+        polled.map_err(|error| wait_failed(&error, call))
+    }
+}
+
+impl<T: SocketType> Access<T> for Arc<Shared<T>> {
+    #[inline]
+    fn poll(
+        &mut self,
+        direction: Direction,
+        call: &'static str,
+        cx: &mut Context<'_>,
+        attempt: impl FnMut(&Socket<'static, T>) -> bool,
+    ) -> Poll<Result<()>> {
+        (&**self).poll(direction, call, cx, attempt)
+    }
+}
+
+impl<T: SocketType> Access<T> for &Shared<T> {
+    #[inline]
+    fn poll(
+        &mut self,
+        direction: Direction,
+        call: &'static str,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&Socket<'static, T>) -> bool,
+    ) -> Poll<Result<()>> {
+        // The lock may be held by a thread of the parent, which a forked child does not have.
+        self.process.check(Errno::ENOTSOCK, call, "socket")?;
+        ready!(self.runtime.poll_turn(&self.in_a_row[direction as usize], cx));
+        let (polled, other) = {
+            let watched = self.watched.lock();
+            let attempt = || attempt(watched.signalled.socket());
+            poll_call(&*watched, &self.wakers, &self.signal, direction, cx, attempt)
+        };
+        if let Some(waker) = other {
+            waker.wake();
+        }
+        polled.map_err(|error| wait_failed(&error, call))
     }
 }
 

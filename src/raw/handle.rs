@@ -111,9 +111,9 @@ impl Call<Message> {
 
 impl Call<Buffer<*const c_void>> {
     #[inline(always)]
-    pub(super) fn with(self, content: &[u8]) -> c_int {
+    pub(super) fn with(self, content: &[u8], flags: c_int) -> c_int {
         // SAFETY: the handle is open or null; libzmq reads `content.len()` bytes.
-        unsafe { (self.function)(self.handle, content.as_ptr().cast(), content.len(), 0) }
+        unsafe { (self.function)(self.handle, content.as_ptr().cast(), content.len(), flags) }
     }
 }
 

@@ -149,6 +149,14 @@ mod shared {
 /// An empty message that has no notes, to receive into.
 pub(crate) struct Fresh<'a>(pub(super) &'a mut RawMessage);
 
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+impl Fresh<'_> {
+    /// The message itself, for a call that is not on the fast path.
+    pub(crate) fn message(&mut self) -> &mut RawMessage {
+        self.0
+    }
+}
+
 // The constructors fill the message that they return, and call no function that returns one. C has got the address of the
 // message, so moving the 64 bytes would be a real copy, which costs some per cent of a send. A message that is not initialised
 // yet is in a `ManuallyDrop` or a place, so that it is not closed.

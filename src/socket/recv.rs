@@ -221,6 +221,17 @@ impl Core {
         }
     }
 
+    /// Receives without a wait, by libzmq's call alone if the fast path is allowed.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    #[inline]
+    pub(crate) fn recv_now(&self, message: &mut Fresh<'_>) -> Result<(), Errno> {
+        match self.raw.fast_recv().map(|socket| socket.recv_now(message)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(Errno::EAGAIN)) => Err(Errno::EAGAIN),
+            _ => self.recv_part(message.message(), Wait::No),
+        }
+    }
+
     /// Receives into a message, which is empty after a failure. libzmq empties it for some errors, and not for others.
     pub(super) fn recv_to(&self, message: &mut Message, wait: Wait) -> Result<()> {
         self.recv_part(message.raw_mut(), wait).map_err(|errno| {

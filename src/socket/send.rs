@@ -220,6 +220,25 @@ impl Core {
         }
     }
 
+    /// Sends bytes or a message without a move and without a wait, if the fast path is allowed. A message is empty afterwards,
+    /// and unsent after a failure.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN`. After any other error [`Core::send_in_place`] sends the message, or has its error.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    #[inline]
+    pub(crate) fn send_now<M: IntoMessage>(&self, message: &mut M) -> Result<(), Errno> {
+        let socket = self.raw.fast_send().ok_or(Errno::ENOTSUP)?;
+        match by_type(message) {
+            ByType::Bytes(content) => socket.send_bytes_now(content),
+            ByType::Message(message) => {
+                socket.send_now(message.raw_mut()).inspect_err(|_| message.raw_mut().forget_followed())
+            }
+            ByType::Other => Err(Errno::ENOTSUP),
+        }
+    }
+
     /// Sends a message that was not sent on the fast path, unless a signal has ended the call there.
     #[cold]
     fn send_slow(&self, mut message: Message, fast: Result<(), Errno>) -> Result<(), SendError> {
@@ -234,20 +253,19 @@ impl Core {
 
     /// Sends a message, or a part of one. With `more`, other parts follow it.
     pub(crate) fn send_message(&self, mut message: Message, more: bool, wait: Wait) -> Result<(), SendError> {
-        let checked = self.check_parts(more).and_then(|()| self.check_raw_parts(1, more));
+        self.send_in_place(&mut message, more, wait).map_err(|error| SendError::new(message, error))
+    }
+
+    /// As [`Core::send_message`]. The message is empty afterwards, and unsent after a failure.
+    pub(crate) fn send_in_place(&self, message: &mut Message, more: bool, wait: Wait) -> Result<(), Error> {
+        self.check_parts(more)?;
+        self.check_raw_parts(1, more)?;
         #[cfg(feature = "draft")]
-        let checked = checked.and_then(|()| self.check_part(message.raw(), more));
-        if let Err(error) = checked {
-            return Err(SendError::new(message, error));
-        }
-        match self.send_part(message.raw_mut(), more, wait) {
-            Ok(()) => Ok(()),
-            Err(errno) => {
-                message.raw_mut().forget_followed();
-                let error = self.send_error(errno, &message);
-                Err(SendError::new(message, error))
-            }
-        }
+        self.check_part(message.raw(), more)?;
+        self.send_part(message.raw_mut(), more, wait).map_err(|errno| {
+            message.raw_mut().forget_followed();
+            self.send_error(errno, message)
+        })
     }
 
     /// Sends a part that was checked. `ECONNRESET` if the peer of the parts before it has gone: the message
