@@ -14,7 +14,7 @@ use crate::executors::{Executor, counted, open, sleep, task, yield_now};
 const ONE_THREAD: [Executor; 2] = [Executor::TokioOneThread, Executor::AsyncIo];
 
 /// The most calls that a task makes between two polls of another task, and the most that it makes in one poll.
-const MOST_CALLS: usize = 128;
+const MOST_CALLS: usize = 1024 + 8;
 
 #[deadline::test]
 fn poll_of_a_task_receives_a_bounded_number_of_messages() {
