@@ -209,6 +209,13 @@ impl Multipart {
     }
 
     /// Drops all parts, and keeps the memory of the list.
+    /// Adds an empty part, which takes no move of a message.
+    pub(crate) fn push_empty(&mut self) -> &mut Message {
+        self.list.push(Message::new());
+        let last = self.list.len() - 1;
+        &mut self.list[last]
+    }
+
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.start = 0;

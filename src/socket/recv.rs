@@ -255,19 +255,19 @@ impl Core {
     }
 
     /// Receives a message with all its parts.
-    pub(crate) fn recv_parts(&self, mut wait: Wait) -> Result<Multipart> {
+    pub(crate) fn recv_parts(&self, wait: Wait) -> Result<Multipart> {
+        let first = self.recv_message(wait)?;
+        let mut is_followed = self.is_followed(&first);
         let mut parts = Multipart::new();
-        loop {
-            let part = self.recv_message(wait)?;
-            let is_followed = self.is_followed(&part);
-            parts.push_back(part);
-            if !is_followed {
-                return Ok(parts);
-            }
+        parts.push_back(first);
+        while is_followed {
             // The other parts are there already: libzmq delivers messages whole, except on sockets that conflate, which have
             // no further parts. A call that does not wait is not ended by a signal, which would lose the parts before.
-            wait = Wait::No;
+            let part = parts.push_empty();
+            self.recv_part(part.raw_mut(), Wait::No).map_err(|errno| self.failed(CALL, errno))?;
+            is_followed = self.is_followed(part);
         }
+        Ok(parts)
     }
 
     /// Whether other parts of its message follow a part that was received.

@@ -423,8 +423,10 @@ impl Core {
             let more = index < last;
             // After an accepted first part the others have room, or the peer has gone: waiting does not help.
             let wait = if index > 0 { Wait::No } else { wait };
-            match self.send_part(&mut part.raw().copy(), more, wait) {
-                Ok(()) => {}
+            let mut copy = part.raw().copy();
+            match self.send_part(&mut copy, more, wait) {
+                // It is empty now and needs no `zmq_msg_close`.
+                Ok(()) => std::mem::forget(copy),
                 Err(Errno::ECONNRESET) if index > 0 => {
                     return Err(PartFailed { errno: Errno::EAGAIN, begun: true });
                 }
