@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Result, SendError, Socket, TrySend};
 
-use super::protocol::{self, check_service, reply_to_client, without_delimiter};
+use super::protocol::{self, Malformed, check_service, reply_to_client, without_delimiter};
 use crate::deadline::Deadline;
 use crate::run::check_signals;
 use crate::setup::{AnySetup, Setup};
@@ -139,6 +139,55 @@ pub struct Reply {
     pub body: Multipart,
 }
 
+impl Reply {
+    /// Parses a broker's message, as a DEALER receives it: for clients over a socket of the program's own.
+    ///
+    /// # Errors
+    ///
+    /// The fault of a message that is no reply to a client. The message is dropped.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    /// use zmq_patterns::majordomo::{Malformed, Reply};
+    ///
+    /// let reply = Reply::from_message(Multipart::from(["", "MDPC01", "echo", "Hello"])).unwrap();
+    /// assert!(reply.service == "echo" && reply.body == ["Hello"]);
+    /// assert_eq!(Reply::from_message(Multipart::from("Hello")), Err(Malformed::Envelope));
+    /// ```
+    pub fn from_message(message: Multipart) -> Result<Reply, Malformed> {
+        let (service, body) = reply_to_client(without_delimiter(message)?)?;
+        Ok(Reply { service, body })
+    }
+}
+
+/// The message with a client's request, as a DEALER sends it: for clients over a socket of the program's own.
+///
+/// # Errors
+///
+/// The body comes back in the error. `EINVAL` if the service [is no name](check_service) or the body has no frames.
+///
+/// ```
+/// use zmq_patterns::majordomo::request_message;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// assert_eq!(request_message("echo", "Hello")?, ["", "MDPC01", "echo", "Hello"]);
+/// assert_eq!(request_message("", "Hello").unwrap_err().into_message(), ["Hello"]);
+/// # Ok(())
+/// # }
+/// ```
+pub fn request_message(
+    service: impl AsRef<[u8]>,
+    body: impl Into<Multipart>,
+) -> Result<Multipart, SendError<Multipart>> {
+    let (service, body) = (service.as_ref(), body.into());
+    if let Err(error) = check(service, &body) {
+        return Err(SendError::new(body, error));
+    }
+    let mut request = protocol::request(service, body);
+    request.push_front(Message::new());
+    Ok(request)
+}
+
 /// A client that has many requests under way, and receives their replies as they come.
 ///
 /// The protocol has no numbers: replies of several workers, and of several services, come in any order. A program that must
@@ -242,22 +291,16 @@ impl AsyncClient {
     #[doc(alias = "mdcli_send")]
     #[track_caller]
     pub fn send(&mut self, service: impl AsRef<[u8]>, body: impl Into<Multipart>) -> Result<(), SendError<Multipart>> {
-        let (service, body, timeout) = (service.as_ref(), body.into(), self.timeout);
-        if let Err(error) = check(service, &body) {
-            return Err(SendError::new(body, error));
-        }
-        let socket = match self.socket() {
-            Ok(socket) => socket,
-            Err(error) => return Err(SendError::new(body, error)),
-        };
-        let mut request = protocol::request(service, body);
-        request.push_front(Message::new());
-        let (mut unsent, error) = match socket.within(timeout).send_multipart(request) {
-            Ok(TrySend::Sent) => return Ok(()),
-            Ok(TrySend::WouldBlock(unsent)) => {
-                (unsent, Error::new(Errno::EAGAIN, SEND, format_args!("no room within {timeout:?}")))
-            }
-            Err(failed) => failed.into_parts(),
+        let (timeout, request) = (self.timeout, request_message(service, body)?);
+        let (mut unsent, error) = match self.socket() {
+            Err(error) => (request, error),
+            Ok(socket) => match socket.within(timeout).send_multipart(request) {
+                Ok(TrySend::Sent) => return Ok(()),
+                Ok(TrySend::WouldBlock(unsent)) => {
+                    (unsent, Error::new(Errno::EAGAIN, SEND, format_args!("no room within {timeout:?}")))
+                }
+                Err(failed) => failed.into_parts(),
+            },
         };
         // The empty frame, the header and the service come before the body.
         (0..3).for_each(|_| drop(unsent.pop_front()));
@@ -286,8 +329,8 @@ impl AsyncClient {
         let deadline = Deadline::after(timeout);
         loop {
             let Some(message) = self.socket()?.within(deadline.left()).recv_multipart()? else { return Ok(None) };
-            match without_delimiter(message).and_then(reply_to_client) {
-                Ok((service, body)) => return Ok(Some(Reply { service, body })),
+            match Reply::from_message(message) {
+                Ok(reply) => return Ok(Some(reply)),
                 Err(_) => self.malformed += 1,
             }
             // A peer that sends malformed messages all the time must not make the call endless.

@@ -21,6 +21,7 @@
 //!
 //! The frames are those of the Majordomo Protocol 0.1, [RFC 7](https://rfc.zeromq.org/spec/7/), and of the lookup of services,
 //! [RFC 8](https://rfc.zeromq.org/spec/8/): any side may be a program in C. [`BrokerMachine`] is the broker without its socket.
+//! [`request_message`] and [`Reply::from_message`] are a client without its socket, for example in an async runtime.
 //!
 //! ```
 //! use zmq::Context;
@@ -110,7 +111,7 @@ mod session;
 mod worker;
 
 pub use broker::Broker;
-pub use client::{AsyncClient, Client, Reply};
+pub use client::{AsyncClient, Client, Reply, request_message};
 pub use event::{Event, Lost, Statistics};
 pub use machine::{Action, BrokerMachine};
 pub use protocol::{LONGEST_SERVICE, Malformed, check_service};
