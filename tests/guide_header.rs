@@ -16,6 +16,7 @@ const FIELDS: &str = "\
 //! Arguments: --endpoint tcp://localhost:5555,
 //!     --filter \"1 \"
 //! Other files: common/mod.rs, common/frames.rs
+//! Features: tokio, bytes
 //! Ends: by itself
 //! Test partners: hwserver --delay 5, 2 x wuclient \"1 \"
 //! Test input: Enter | a line
@@ -47,6 +48,7 @@ fn header_has_the_fields_of_the_text() {
     assert_eq!(header.original.as_deref(), Some("hwclient.c"));
     assert_eq!(header.no_replacement, None);
     assert_eq!(header.other_files, ["common/mod.rs", "common/frames.rs"]);
+    assert_eq!(header.features, ["tokio", "bytes"]);
     assert_eq!(header.arguments, ["--endpoint tcp://localhost:5555", "--filter \"1 \""]);
     let partners: Vec<_> = header.partners.iter().map(|partner| (partner.count, partner.program.as_str())).collect();
     assert_eq!(partners, [(1, "hwserver"), (2, "wuclient")]);

@@ -20,6 +20,8 @@ const FEATURES: &[(&str, bool)] = &[
     ("system", cfg!(feature = "system")),
     ("bytes", cfg!(feature = "bytes")),
     ("serde", cfg!(feature = "serde")),
+    ("tokio", cfg!(feature = "tokio")),
+    ("async-io", cfg!(feature = "async-io")),
 ];
 
 /// A command of Cargo's, with the draft API or without, and otherwise with the features of this test.

@@ -155,10 +155,17 @@ fn pages_of_c_names_are_up_to_date() {
 /// number must say why. They were 136 and 465, and 162 and 553, before the surface was made smaller.
 const MOST: [(bool, usize, usize); 2] = [(false, 99, 347), (true, 114, 411)];
 
+/// The same of the module `aio`, which the features `tokio` and `async-io` have.
+const MOST_OF_AIO: (usize, usize) = (13, 41);
+
 #[cfg_attr(feature = "gssapi", ignore = "the numbers are those without GSSAPI")]
 #[test]
 fn public_items_and_methods_are_no_more_than_recorded() {
-    let (_, items, methods) = MOST.into_iter().find(|(draft, ..)| *draft == cfg!(feature = "draft")).unwrap();
+    let (_, mut items, mut methods) = MOST.into_iter().find(|(draft, ..)| *draft == cfg!(feature = "draft")).unwrap();
+    if cfg!(any(feature = "tokio", feature = "async-io")) {
+        items += MOST_OF_AIO.0;
+        methods += MOST_OF_AIO.1;
+    }
     assert!(
         PUBLIC.items <= items && PUBLIC.methods <= methods,
         "{} items and {} methods are public: more than {items} and {methods}",

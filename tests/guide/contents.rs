@@ -54,7 +54,8 @@ went wrong), the other files have what two or more programs share. The fields wh
 
 Ports send and receive texts with the guide's own `s_send`, `s_sendmore` and `s_recv`, so that they can be read beside the
 text of the guide. Routing ids, whole messages, and calls that must not wait go through the methods of `Socket`. The
-programs without an original use these methods only, since they show what the methods give back.
+programs without an original, and those for async runtimes, use these methods only, since they show what the methods give
+back.
 
 The older editions have programs that today's guide lacks. They have their own names here, except one: the older
 rtdealer is [rtdealer_v2](rtdealer_v2.rs), since today's guide gave its name to another program. lruqueue and lruqueue2 of
@@ -74,6 +75,16 @@ const FAULTS: &str = "
 ## What goes wrong
 
 These programs show what the guide warns of: first the fault, then the right way.
+";
+
+const ASYNC: &str = "
+## In async runtimes
+
+These programs wait in [async runtimes](https://docs.rs/safe-zmq/latest/zmq/aio/), Tokio or async-io. A program with a C
+original uses the same frames, and can take its place in any pair, among programs in C and those above.
+
+| program | what it teaches | command | C original, or subject |
+| --- | --- | --- | --- |
 ";
 
 const FROM_C: &str = r"
@@ -114,7 +125,7 @@ pub fn check(directory: &Path, programs: &Programs) -> Result<(), String> {
 
 fn contents(programs: &Programs) -> String {
     let mut text = INTRODUCTION.to_owned();
-    let guide = |program: &&Header| program.original.is_some();
+    let guide = |program: &&Header| program.original.is_some() && program.features.is_empty();
     let mut chapters: Vec<u32> = programs.values().filter(guide).filter_map(|program| program.chapter).collect();
     chapters.sort();
     chapters.dedup();
@@ -132,8 +143,8 @@ fn contents(programs: &Programs) -> String {
     }
     let table = |text: &mut String, of_a_chapter: bool| {
         *text += "\n| program | what it teaches | command | in the guide |\n| --- | --- | --- | --- |\n";
-        for program in programs.values().filter(|program| !guide(program) && program.chapter.is_some() == of_a_chapter)
-        {
+        let others = programs.values().filter(|program| program.original.is_none() && program.features.is_empty());
+        for program in others.filter(|program| program.chapter.is_some() == of_a_chapter) {
             let chapter = program.chapter.map_or_else(String::new, |chapter| format!("chapter {chapter}, "));
             writeln!(text, "{} {chapter}{} |", row(program), program.section).unwrap();
         }
@@ -142,6 +153,11 @@ fn contents(programs: &Programs) -> String {
     table(&mut text, true);
     text += "\n## Besides\n";
     table(&mut text, false);
+    text += ASYNC;
+    for program in programs.values().filter(|program| !program.features.is_empty()) {
+        let instead_of = program.original.as_deref().unwrap_or(&program.section);
+        writeln!(text, "{} {instead_of} |", row(program)).unwrap();
+    }
     text + FROM_C
 }
 
@@ -153,8 +169,12 @@ fn in_order(programs: &Programs) -> impl Iterator<Item = &Header> {
 
 /// A program's row without its last column.
 fn row(program: &Header) -> String {
-    let Header { name, teaches, partners, run, .. } = program;
-    let mut row = format!("| [{name}]({name}.rs) | {teaches} | `cargo run --example {name}");
+    let Header { name, teaches, features, partners, run, .. } = program;
+    let mut row = format!("| [{name}]({name}.rs) | {teaches} | `cargo run");
+    if !features.is_empty() {
+        write!(row, " --features {}", features.join(",")).unwrap();
+    }
+    write!(row, " --example {name}").unwrap();
     let own = needed(run, program.needs_names());
     if !own.is_empty() {
         write!(row, " --{own}").unwrap();
@@ -174,7 +194,7 @@ fn row(program: &Header) -> String {
 /// shorter.
 fn needed(args: &[String], with_names: bool) -> String {
     let names = args.iter().take_while(|arg| with_names && !arg.starts_with("--"));
-    let roles = args.iter().filter(|arg| ["--primary", "--backup"].contains(&arg.as_str()));
+    let roles = args.iter().filter(|arg| ["--backup", "--host", "--primary"].contains(&arg.as_str()));
     let endpoints = args.windows(2).filter(|pair| pair[0].starts_with("--") && pair[1].contains("://")).flatten();
     names.chain(roles).chain(endpoints).map(|arg| format!(" {arg}")).collect()
 }

@@ -22,6 +22,8 @@ pub struct Header {
     pub arguments: Vec<String>,
     /// The other files that it uses.
     pub other_files: Vec<String>,
+    /// The features of this library that it needs.
+    pub features: Vec<String>,
     pub ends_by_itself: bool,
     /// The programs that run with it in the test.
     pub partners: Vec<Member>,
@@ -65,13 +67,14 @@ impl fmt::Display for Malformed {
 type Parsed<T> = Result<T, Malformed>;
 
 /// The fields in their order, with `true` if a field may be missing.
-const FIELDS: [(&str, bool); 11] = [
+const FIELDS: [(&str, bool); 12] = [
     ("Chapter", false),
     ("Original", false),
     ("Replaces it", true),
     ("Teaches", false),
     ("Arguments", false),
     ("Other files", false),
+    ("Features", true),
     ("Ends", false),
     ("Test partners", false),
     ("Test run", true),
@@ -127,8 +130,20 @@ impl Header {
         if let Some((field, _)) = values.next() {
             return Err(Malformed(format!("{field} is no field, or not in its place")));
         }
-        let [chapter, original, replaces, teaches, arguments, other_files, ends, partners, run, input, prints] =
-            <[Option<String>; FIELDS.len()]>::try_from(fields).unwrap();
+        let [
+            chapter,
+            original,
+            replaces,
+            teaches,
+            arguments,
+            other_files,
+            features,
+            ends,
+            partners,
+            run,
+            input,
+            prints,
+        ] = <[Option<String>; FIELDS.len()]>::try_from(fields).unwrap();
         // The fields that are not optional are `Some` here.
         let (chapter, original, arguments) = (chapter.unwrap(), original.unwrap(), arguments.unwrap());
         let original = Some(original).filter(|original| original != "none");
@@ -167,6 +182,7 @@ impl Header {
             teaches: teaches.unwrap(),
             arguments: list(&arguments).map(str::to_owned).collect(),
             other_files: list(&other_files.unwrap()).map(str::to_owned).collect(),
+            features: list(&features.unwrap_or_default()).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
             ends_by_itself,
             partners: list(&partners.unwrap()).map(Member::parse).collect::<Parsed<_>>()?,
             run: words(&run.unwrap_or_default())?,

@@ -16,7 +16,20 @@ pub fn check(program: &Header) -> Result<(), String> {
     if used != named {
         return Err(format!("{} uses {used:?}, and its header names {named:?}", program.name));
     }
+    check_features(program)?;
     check_texts(program, &source)
+}
+
+/// Checks that Cargo.toml requires the features that the header names: without them, Cargo does not build the program.
+fn check_features(program: &Header) -> Result<(), String> {
+    let manifest = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
+    let entry = format!("[[example]]\nname = \"{}\"\nrequired-features = [", program.name);
+    let required = manifest.split_once(&entry).and_then(|(_, rest)| rest.split_once(']')).map_or("", |(list, _)| list);
+    let required: Vec<&str> = required.split('"').skip(1).step_by(2).collect();
+    if required == program.features {
+        return Ok(());
+    }
+    Err(format!("Cargo.toml requires {required:?} for {}, and its header {:?}", program.name, program.features))
 }
 
 fn read(file: &Path) -> String {
@@ -53,12 +66,12 @@ fn used_files(directory: &Path, source: &str) -> BTreeSet<String> {
     used
 }
 
-/// Ports of C programs send texts as C does, with `s_send` and `s_sendmore`, except those that must not wait. The others
-/// show what `Socket` itself does.
+/// Ports of C programs send texts as C does, with `s_send` and `s_sendmore`, except those that must not wait. Programs for async
+/// runtimes, and programs without an original, show what the sockets themselves do.
 fn check_texts(program: &Header, source: &str) -> Result<(), String> {
     let wrong = match program.original {
-        Some(_) => r#"[^)]\.send(_more)?\((&format!\(|format!\(|")"#,
-        None => r"\bs_(send|sendmore|recv)\b",
+        Some(_) if program.features.is_empty() => r#"[^)]\.send(_more)?\((&format!\(|format!\(|")"#,
+        _ => r"\bs_(send|sendmore|recv)\b",
     };
     match Regex::new(wrong).unwrap().find(source) {
         None => Ok(()),
