@@ -28,8 +28,8 @@
 //! Every item that stands for a C function or constant carries its C name: search these pages for `zmq_setsockopt` or
 //! `ZMQ_RCVHWM`, or see them all in [`c_names`]. Sockets close themselves, messages free themselves, a failed send gives the
 //! message back, and `EINTR` is retried unless the program asked for signals to end its calls ([`interrupt`]). [`surprises`]
-//! lists behaviour of libzmq that you would not expect. [`coming_from`] has the traps and the names for users of rust-zmq,
-//! pyzmq, cppzmq and czmq. [Seven programs](https://github.com/safe-zmq/safe-zmq/blob/main/examples/README.md#coming-from-c)
+//! lists behaviour of libzmq that you would not expect. [`coming_from`] has the traps and the names for users of rust-zmq, tmq,
+//! async_zmq, zeromq, pyzmq, cppzmq and czmq. [Seven programs](https://github.com/safe-zmq/safe-zmq/blob/main/examples/README.md#coming-from-c)
 //! show idioms of C, and what takes their place.
 //!
 //! # Which type for which job
@@ -51,14 +51,18 @@
 //! | until it is done | [`Socket::recv_msg`], [`Socket::send`] and their like |
 //! | not at all, or for a time | [`Socket::now`], [`Socket::within`] in front of the same calls |
 //! | for one of several sockets and descriptors | [`poll()`]; [`Poller`], if they are many |
-//! | in another event loop, such as Tokio's | [`Socket::fd`], [`cookbook`] |
+//! | in a task of Tokio, smol or another async runtime | [`AsyncSocket`], by the features `tokio` and `async-io` |
+//! | in another event loop | [`Socket::fd`] |
 //! | for a time to act | [`Timers`] |
 //! | for an event of a monitor or authenticator | [`Monitor::next_event`], [`Authenticator::next_event`](security::Authenticator::next_event) |
 //! | until Ctrl-C or another signal | [`interrupt`], [`Context::set_interruptible`] |
 //! | until peers are ready | [`Socket::connect_and_wait`], [`Socket::wait_for_topics`], [`Monitor::wait_for_connections`] |
 //!
+//! [`ways_to_wait`] says when to take which.
+//!
 //! # Modules
 //!
+//! - [`aio`]: sockets in async runtimes.
 //! - [`kinds`]: the kinds of sockets, and what each can do.
 //! - [`interrupt`]: signals that end calls that wait.
 //! - [`monitor`]: the events of a socket's connections.
@@ -68,7 +72,7 @@
 //! - [`sockopt`]: the list of all options, and the values of options that are set by name.
 //! - [`timers`](mod@timers): libzmq's timers.
 //! - [`zhelpers`]: `s_send`, `s_recv`, `s_dump` and the rest of the guide's zhelpers.h.
-//! - [`c_names`], [`coming_from`], [`surprises`], [`cookbook`]: pages to read.
+//! - [`c_names`], [`coming_from`], [`surprises`], [`cookbook`], [`ways_to_wait`]: pages to read.
 //! - [`sys`]: the raw bindings.
 //!
 //! # On top
@@ -134,6 +138,8 @@
 //! | --- | --- |
 //! | `curve` (default) | CURVE in the vendored libzmq |
 //! | `draft` | the draft API: kinds that threads share, UDP datagrams, more options |
+//! | `tokio` | sockets in Tokio: [`aio`] |
+//! | `async-io` | sockets in smol and any other async runtime: [`aio`] |
 //! | `bytes` | [`Message`] from and to `bytes::Bytes` |
 //! | `serde` | values of options from configuration files |
 //! | `gssapi`, `pgm`, `norm`, `vmci` | these in the vendored libzmq, by libraries of the system |
@@ -149,7 +155,13 @@
 //! This crate is under MIT or Apache-2.0, as you like. A program that links the vendored libzmq carries code under
 //! MPL-2.0 in it. A distributor of that program must tell the recipients where the source of libzmq with the patches
 //! is, and keep the notices of libzmq and dryoc: see the README.
-
+//!
+#![cfg_attr(any(feature = "tokio", feature = "async-io"), doc = "[`AsyncSocket`]: aio::AsyncSocket")]
+#![cfg_attr(
+    not(any(feature = "tokio", feature = "async-io")),
+    doc = "[`aio`]: https://docs.rs/safe-zmq/latest/zmq/aio/
+[`AsyncSocket`]: https://docs.rs/safe-zmq/latest/zmq/aio/struct.AsyncSocket.html"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 #![warn(rust_2018_idioms)]
@@ -197,6 +209,7 @@ pub mod timers;
 mod util;
 mod wake_up;
 mod waker;
+pub mod ways_to_wait;
 pub mod zhelpers;
 
 pub use context::{Context, OpenSocket};

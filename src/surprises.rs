@@ -267,8 +267,8 @@
 //! [`Socket::fd`] is readable once, and then not, although messages can be received.
 //!
 //! - Why: the descriptor signals the mailbox, and each use of the socket empties the mailbox.
-//! - Do: after each use ask [`Socket::events`] before waiting again, as [the recipe for
-//!   Tokio](crate::cookbook#a-socket-in-tokio) does.
+//! - Do: after each use ask [`Socket::events`] before waiting again. In an async runtime take the sockets of the
+//!   [features](crate#features) `tokio` and `async-io`, which do.
 //!
 //! ## The end of a pipe is POLLERR without POLLIN
 //!

@@ -130,8 +130,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// when it was readable, and after *every* send, receive and change of subscriptions; otherwise a wake-up is lost:
     /// see [surprises](crate::surprises#the-descriptor-of-a-socket-is-not-readable-while-messages-are-there).
     /// If several tasks wait for one socket, a call of one of them can take the wake-up of another: after each call, wake the
-    /// tasks that wait for the events of [`Socket::events`], as [the recipe for Tokio](crate::cookbook#a-socket-in-tokio)
-    /// does.
+    /// tasks that wait for the events of [`Socket::events`]. The sockets of the [features](crate#features) `tokio` and
+    /// `async-io` do.
     ///
     /// The descriptor is for waiting only. If the system has epoll, it is an epoll descriptor that watches libzmq's
     /// own. Otherwise it is libzmq's own: never read from it or write to it, because a byte written to it aborts the

@@ -146,12 +146,45 @@
 //!
 //! # A socket in Tokio
 //!
-//! [`Socket::fd`](crate::Socket::fd) works with the `AsyncFd` of Tokio. Each call on the socket may take the wake-up that
-//! another task waits for, so the events are read after each call, and the tasks that wait for them are woken.
+//! With the feature `tokio`, an [`AsyncSocket`] waits in Tokio; with the feature `async-io`, in smol and every other runtime.
+//! Here two tasks use one socket, and a time-out ends a receive, which has taken no message.
 //!
 //! ```
-#![doc = include_str!("async_socket.rs")]
+//! # #[cfg(feature = "tokio")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> zmq::Result<()> {
+//! use std::time::Duration;
+//! use tokio::time::timeout;
+//! use zmq::aio::{AsyncSocket, Runtime};
+//! use zmq::{Context, Dealer, Rep};
+//!
+//! let context = Context::new()?;
+//! let server = context.owned_socket(Rep)?;
+//! let client = context.owned_socket(Dealer)?;
+//! client.connect(&server.bind("tcp://127.0.0.1:*")?)?;
+//! let mut server = AsyncSocket::new(server, Runtime::Tokio)?;
+//! let (mut requests, mut replies) = AsyncSocket::new(client, Runtime::Tokio)?.split();
+//!
+//! assert!(timeout(Duration::from_millis(10), replies.recv_multipart()).await.is_err());
+//! tokio::spawn(async move {
+//!     for number in 0..3 {
+//!         requests.send_multipart(["", &number.to_string()]).await.unwrap();
+//!     }
+//! });
+//! for number in 0..3 {
+//!     let request = server.recv_multipart().await?;
+//!     server.send_multipart(request).await?;
+//!     assert_eq!(replies.recv_multipart().await?, ["", &number.to_string()]);
+//! }
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "tokio"))]
+//! # fn main() {}
 //! ```
+//!
+//! [Programs](https://github.com/safe-zmq/safe-zmq/blob/main/examples/README.md#in-async-runtimes) show `select!`, a graceful
+//! end, a chat and an HTTP gateway. In an event loop that is no async runtime, wait for [`Socket::fd`](crate::Socket::fd), as
+//! [event_loop](https://github.com/safe-zmq/safe-zmq/blob/main/examples/from_c/event_loop.rs) does in mio's.
 //!
 //! # Large data without a copy
 //!
@@ -172,3 +205,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+#![cfg_attr(any(feature = "tokio", feature = "async-io"), doc = "[`AsyncSocket`]: crate::aio::AsyncSocket")]
+#![cfg_attr(
+    not(any(feature = "tokio", feature = "async-io")),
+    doc = "[`AsyncSocket`]: https://docs.rs/safe-zmq/latest/zmq/aio/struct.AsyncSocket.html"
+)]
