@@ -2,6 +2,8 @@
 #![cfg(all(feature = "tokio", feature = "async-io"))]
 
 mod common;
+#[path = "common/runtimes.rs"]
+mod runtimes;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -9,10 +11,10 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::runtimes::{RUNTIMES, block_on, into_async, sleep, within};
 use futures::StreamExt;
 use futures::channel::oneshot;
 use futures::future::Either;
+use runtimes::{RUNTIMES, block_on, into_async, sleep, within};
 use zmq::aio::{AsyncAuthenticator, AsyncEvents, AsyncProxy, Runtime, execute_timers, serve};
 use zmq::monitor::{Event, Events};
 use zmq::security::{AuthEvent, Authenticator, Credentials, Verdict, ZapRequest};

@@ -21,6 +21,9 @@ mod full_peers;
 mod kinds;
 #[path = "async_socket/other_bindings.rs"]
 mod other_bindings;
+#[allow(dead_code, reason = "every test file uses its own part")]
+#[path = "common/runtimes.rs"]
+mod runtimes;
 #[path = "async_socket/streams.rs"]
 mod streams;
 

@@ -13,9 +13,9 @@ use futures::stream::FuturesUnordered;
 use zmq::aio::{AsyncSocket, Runtime};
 use zmq::{Context, Socket, SocketType};
 
-pub use crate::common::runtimes::sleep;
-use crate::common::runtimes::within_deadline;
 use crate::common::{TRANSPORTS, rounds};
+pub use crate::runtimes::sleep;
+use crate::runtimes::within_deadline;
 
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 

@@ -8,8 +8,6 @@ pub mod guide;
 pub mod proxy;
 mod python;
 pub mod rng;
-#[cfg(all(feature = "tokio", feature = "async-io"))]
-pub mod runtimes;
 pub mod zap;
 
 use std::collections::BTreeSet;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use zmq::aio::{AsyncSocket, Runtime};
 use zmq::{Socket, SocketType};
 
-use super::DEADLINE;
+use crate::common::DEADLINE;
 
 pub const RUNTIMES: [Runtime; 2] = [Runtime::Tokio, Runtime::AsyncIo];
 
