@@ -50,7 +50,7 @@ macro_rules! receiving {
     ($name:ident) => {
         /// # Receiving
         impl<T: SocketType> $name<T> {
-            /// Receives a message, or one part of a multipart message: see [`Socket::recv_msg`].
+            /// Receives a message, or one part of a multipart message: see [`Socket::recv_msg`](crate::Socket::recv_msg).
             ///
             /// libzmq delivers messages whole: if a part has others behind it ([`Message::more`]), these are there, and are
             /// received without a wait.
@@ -61,8 +61,8 @@ macro_rules! receiving {
             ///
             /// # Errors
             ///
-            /// Those of [`Socket::recv_msg`], except `EAGAIN` and `EINTR`: `ZMQ_RCVTIMEO` has no effect, and signals do not end
-            /// the wait. `ECANCELED` if the runtime has ended.
+            /// Those of [`Socket::recv_msg`](crate::Socket::recv_msg), except `EAGAIN` and `EINTR`: `ZMQ_RCVTIMEO` has no effect,
+            /// and signals do not end the wait. `ECANCELED` if the runtime has ended.
             ///
             /// ```
             /// # #[cfg(feature = "tokio")]
@@ -88,7 +88,7 @@ macro_rules! receiving {
                 poll_fn(|cx| self.poll_recv_msg(cx))
             }
 
-            /// Receives a whole multipart message: see [`Socket::recv_multipart`].
+            /// Receives a whole multipart message: see [`Socket::recv_multipart`](crate::Socket::recv_multipart).
             ///
             /// # Cancel safety
             ///

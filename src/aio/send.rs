@@ -81,7 +81,8 @@ macro_rules! sending {
     ($name:ident) => {
         /// # Sending
         impl<T: SocketType> $name<T> {
-            /// Sends a message of one part: see [`Socket::send`]. It waits while libzmq has no room for the message.
+            /// Sends a message of one part: see [`Socket::send`](crate::Socket::send). It waits while libzmq has no room for the
+            /// message.
             ///
             /// # Cancel safety
             ///
@@ -90,8 +91,8 @@ macro_rules! sending {
             ///
             /// # Errors
             ///
-            /// Those of [`Socket::send`], except `EAGAIN` and `EINTR`: `ZMQ_SNDTIMEO` has no effect, and signals do not end the
-            /// wait. `ECANCELED` if the runtime has ended; `EMFILE` or `ENFILE` if the peer of a ROUTER, XPUB, STREAM, SERVER
+            /// Those of [`Socket::send`](crate::Socket::send), except `EAGAIN` and `EINTR`: `ZMQ_SNDTIMEO` has no effect, and
+            /// signals do not end the wait. `ECANCELED` if the runtime has ended; `EMFILE` or `ENFILE` if the peer of a ROUTER, XPUB, STREAM, SERVER
             /// or PEER is full, and no file descriptor is left for the wait. The message comes back.
             ///
             /// ```
@@ -124,7 +125,7 @@ macro_rules! sending {
                 poll_fn(|cx| self.poll_send(cx, &mut unsent)).await
             }
 
-            /// Sends a multipart message as a whole: see [`Socket::send_multipart`].
+            /// Sends a multipart message as a whole: see [`Socket::send_multipart`](crate::Socket::send_multipart).
             ///
             /// # Cancel safety
             ///
@@ -132,7 +133,7 @@ macro_rules! sending {
             ///
             /// # Errors
             ///
-            /// As [`send`](Self::send), and those of [`Socket::send_multipart`].
+            /// As [`send`](Self::send), and those of [`Socket::send_multipart`](crate::Socket::send_multipart).
             ///
             /// ```
             /// # #[cfg(feature = "tokio")]
