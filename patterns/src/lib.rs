@@ -8,6 +8,7 @@ mod cause;
 mod deadline;
 pub mod freelance;
 mod guard;
+pub mod last_value;
 mod lazy_pirate;
 mod lock;
 pub mod majordomo;
