@@ -6,6 +6,7 @@ mod actor;
 pub mod binary_star;
 mod cause;
 mod deadline;
+pub mod file_transfer;
 pub mod freelance;
 mod guard;
 pub mod last_value;
