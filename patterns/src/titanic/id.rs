@@ -1,8 +1,6 @@
 //! `RequestId`: the name of a stored request.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 
 /// The id of a stored request: 16 random bytes, a UUID of version 4. It is printed, and sent, as 32 upper-case hexadecimal
 /// digits, as the guide's C programs do.
@@ -43,28 +41,5 @@ impl fmt::Display for RequestId {
 impl fmt::Debug for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RequestId({self})")
-    }
-}
-
-/// Random bytes of the system.
-#[derive(Debug)]
-pub(super) struct Random(File);
-
-impl Random {
-    pub(super) fn open() -> io::Result<Random> {
-        File::open("/dev/urandom").map(Random)
-    }
-
-    pub(super) fn bytes<const N: usize>(&self) -> io::Result<[u8; N]> {
-        let mut bytes = [0; N];
-        (&self.0).read_exact(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    pub(super) fn id(&self) -> io::Result<RequestId> {
-        let mut id = self.bytes::<16>()?;
-        id[6] = id[6] & 0x0F | 0x40;
-        id[8] = id[8] & 0x3F | 0x80;
-        Ok(RequestId(id))
     }
 }

@@ -11,9 +11,10 @@ use zmq::{Message, Multipart};
 
 use super::error::StoreError;
 use super::format::{self, Batch, Fault, HEADER, Kind, ReadAt, Salt, Span};
-use super::id::{Random, RequestId};
+use super::id::RequestId;
 use super::index::Index;
 use crate::lock::lock;
+use crate::random::Random;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -198,7 +199,8 @@ impl Store {
         let service = Message::from(service.as_ref());
         let frames: Vec<_> = [&service].into_iter().chain(body).collect();
         loop {
-            let id = self.random.id().map_err(StoreError::io("read", Path::new("/dev/urandom")))?;
+            let id = self.random.uuid().map(RequestId);
+            let id = id.map_err(StoreError::io("read", Path::new("/dev/urandom")))?;
             // An id that is in use would be that of another client's request.
             if self.commit(Kind::Request, id, &frames, |index| index.get(id).is_none())? {
                 return Ok(id);
