@@ -5,6 +5,8 @@ mod common;
 mod contents;
 #[path = "guide/header.rs"]
 mod header;
+#[path = "guide/list.rs"]
+mod list;
 #[path = "guide/run.rs"]
 mod run;
 #[path = "guide/source.rs"]
@@ -28,7 +30,8 @@ const FEATURES: [(&str, bool); 3] =
 const MAX_CONCURRENT: usize = 8;
 
 fn main() -> ExitCode {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let directory = root.join("examples");
     let mut programs = Programs::new();
     let mut trials = Vec::new();
     for program in files(&directory) {
@@ -49,6 +52,8 @@ fn main() -> ExitCode {
         trials.push(trial("source", name, &programs, |program, _| source::check(program)));
         trials.push(trial("run", name, &programs, run::run).with_ignored_flag(ignored));
     }
+    let listed = programs.clone();
+    trials.push(Trial::test("list", move || Ok(list::check(root, &listed)?)));
     let listed = programs.clone();
     trials.push(Trial::test("contents", move || Ok(contents::check(&directory, &listed)?)));
 

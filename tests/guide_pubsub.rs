@@ -7,6 +7,10 @@ mod durable;
 #[path = "../examples/durapub2.rs"]
 #[allow(dead_code, reason = "only its swap is tested by itself")]
 mod durapub2;
+#[path = "guide_pubsub/last_value.rs"]
+mod last_value;
+#[path = "guide_pubsub/snail.rs"]
+mod snail;
 #[path = "guide_pubsub/swap.rs"]
 mod swap;
 
@@ -15,7 +19,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::guide::{Directory, NOTHING, Port, example, interrupt, kill, names_taken_endpoint};
+use common::guide::{Directory, NOTHING, Port, ended, example, interrupt, kill, names_taken_endpoint};
 use common::{Process, c_program, eventually};
 use zmq::{Context, Multipart, Pub, Pull, Push, Rep, Req, Socket, Sub, XPub};
 

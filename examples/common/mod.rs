@@ -89,3 +89,11 @@ pub fn pause(milliseconds: u64) -> zmq::Result<()> {
         _ => Ok(()),
     }
 }
+
+/// Sleeps until Ctrl-C.
+pub fn wait_for_ctrl_c() -> zmq::Result<()> {
+    while !interrupt::interrupted() {
+        pause(3_600_000)?;
+    }
+    Ok(())
+}

@@ -56,12 +56,17 @@ pub fn names_taken_endpoint(name: &str, args: &[&str], endpoint: &str) {
     assert!(errors.contains(endpoint) && errors.contains("EADDRINUSE"), "{name}: {errors}");
 }
 
-/// A tcp port that is free until a program of the test binds it.
+/// A port that is free until a program of the test binds it.
 pub struct Port(HeldPort);
 
 impl Port {
     pub fn reserve() -> Port {
         Port(HeldPort::new(Type::STREAM, Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// A UDP port, of which programs share the broadcasts.
+    pub fn reserve_udp() -> Port {
+        Port(HeldPort::new(Type::DGRAM, Ipv4Addr::UNSPECIFIED))
     }
 
     pub fn number(&self) -> u16 {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::header::{Header, Member};
+use crate::list;
 use crate::run::Programs;
 
 const INTRODUCTION: &str = r#"# The programs of the ZeroMQ Guide
@@ -37,6 +38,11 @@ Most programs may be started in any order: the side that connects waits for the 
   ```
 
 - peering2: start all brokers, then press Enter in each.
+- lvcache: start it before pathopub, whose first updates come after a second.
+- fileio1 to fileio3 transfer the file `testdata` of the directory in which they are started. mktestdata writes it.
+- dechat: each peer has an address of its own. On one host they are 127.0.0.1, 127.0.0.2 and so on:
+  `cargo run --example dechat -- --interface tcp://127.0.0.2:9000 --username Ann`.
+- udpping1 to udpping3 send to all hosts of the network. `--broadcast udp://127.255.255.255:9999` keeps that on this host.
 - The `ipc://` endpoints are files of the directory in which a program is started: start partners in the same one.
 
 wuclient needs a hundred updates of one zip code, and wuserver sends updates of a hundred thousand: about ten million have
@@ -44,6 +50,10 @@ to pass. In a debug build that takes about ten seconds. `cargo run --release` is
 `cargo run --example wuclient -- 1`.
 
 ## How to read them
+
+The tables name each program's section of the guide by its title in English and in Chinese. Titles of chapters 1 to 5 are
+those of the [Chinese edition](https://github.com/anjuke/zguide-cn), as far as it has the section; the others are translated
+here.
 
 A program is read from top to bottom. Its header names the C original, and the other files that it uses. It is compiled
 with files of the folder `common/`: `mod.rs` has what every program needs (`until_ctrl_c`, `pause`, an error that prints what
@@ -61,15 +71,6 @@ The older editions have programs that today's guide lacks. They have their own n
 rtdealer is [rtdealer_v2](rtdealer_v2.rs), since today's guide gave its name to another program. lruqueue and lruqueue2 of
 the older editions are lbbroker and lbbroker2 today.
 "#;
-
-/// The programs of the guide and of its older editions, in the order for reading.
-const GUIDE: &str = "\
-    hwserver hwclient hwserver2 hwclient2 hwserver3 hwclient3 hwserver4 hwclient4 version wuserver wuclient \
-    taskvent taskwork tasksink msreader mspoller rrclient rrworker rrbroker msgqueue wuproxy taskwork2 tasksink2 \
-    interrupt mtserver mtrelay syncpub syncsub psenvpub psenvsub durapub durasub durapub2 identity rtreq rtdealer \
-    rtmama rtdealer_v2 rtpapa rtrouter lbbroker lbbroker2 lbbroker3 zmsg_test asyncsrv peering1 peering2 peering3 \
-    lpclient lpserver spqueue spworker ppqueue ppworker mdclient mdworker mdbroker mdclient2 tripping mmiecho \
-    ticlient titanic bstarsrv bstarcli bstarsrv2 flserver1 flclient1 flserver2 flclient2 flserver3 flclient3 espresso";
 
 const FAULTS: &str = "
 ## What goes wrong
@@ -106,11 +107,8 @@ on either side.
 | [options_file](from_c/options_file.rs) | a table of names, numbers and C types | `set_option` by name, of sockets and contexts |
 ";
 
-/// Checks that every program exists, and that the file matches the headers. Writes the file if `ZMQ_BLESS` is set.
+/// Checks that the file matches the headers. Writes it if `ZMQ_BLESS` is set.
 pub fn check(directory: &Path, programs: &Programs) -> Result<(), String> {
-    if let Some(missing) = GUIDE.split(' ').find(|name| !programs.contains_key(*name)) {
-        return Err(format!("there is no {missing}"));
-    }
     let file = directory.join("README.md");
     let contents = contents(programs);
     if std::env::var_os("ZMQ_BLESS").is_some() {
@@ -131,10 +129,10 @@ fn contents(programs: &Programs) -> String {
     chapters.dedup();
     for chapter in chapters {
         writeln!(text, "\n## Chapter {chapter}\n").unwrap();
-        text += "| program | what it teaches | command | C original |\n| --- | --- | --- | --- |\n";
+        text += "| program | section | what it teaches | command | C original |\n| --- | --- | --- | --- | --- |\n";
         for program in in_order(programs).filter(guide).filter(|program| program.chapter == Some(chapter)) {
             let original = program.original.as_deref().unwrap_or_default();
-            write!(text, "{} {original}", row(program)).unwrap();
+            write!(text, "{} {original}", row(program, Some(&section(program)))).unwrap();
             if let Some(why) = &program.no_replacement {
                 write!(text, "; not in its place: {why}").unwrap();
             }
@@ -146,7 +144,7 @@ fn contents(programs: &Programs) -> String {
         let others = programs.values().filter(|program| program.original.is_none() && program.features.is_empty());
         for program in others.filter(|program| program.chapter.is_some() == of_a_chapter) {
             let chapter = program.chapter.map_or_else(String::new, |chapter| format!("chapter {chapter}, "));
-            writeln!(text, "{} {chapter}{} |", row(program), program.section).unwrap();
+            writeln!(text, "{} {chapter}{} |", row(program, None), program.section).unwrap();
         }
     };
     text += FAULTS;
@@ -156,21 +154,31 @@ fn contents(programs: &Programs) -> String {
     text += ASYNC;
     for program in programs.values().filter(|program| !program.features.is_empty()) {
         let instead_of = program.original.as_deref().unwrap_or(&program.section);
-        writeln!(text, "{} {instead_of} |", row(program)).unwrap();
+        writeln!(text, "{} {instead_of} |", row(program, None)).unwrap();
     }
     text + FROM_C
 }
 
 /// The guide's programs in their order, and then all others.
 fn in_order(programs: &Programs) -> impl Iterator<Item = &Header> {
-    let listed = GUIDE.split(' ').map(|name| &programs[name]);
-    listed.chain(programs.values().filter(|program| !GUIDE.split(' ').any(|name| name == program.name)))
+    let names: Vec<&str> = list::programs().map(|program| program.name).collect();
+    let others = move |program: &&Header| !names.contains(&program.name.as_str());
+    list::programs().filter_map(|program| programs.get(program.name)).chain(programs.values().filter(others))
 }
 
-/// A program's row without its last column.
-fn row(program: &Header) -> String {
+/// The title of a program's section in the guide, in English and in Chinese.
+fn section(program: &Header) -> String {
+    match list::section(program) {
+        Some(section) => format!("{} / {}", section.title, section.in_chinese),
+        None => program.section.clone(),
+    }
+}
+
+/// A program's row without its last column, with the column of its section if there is one.
+fn row(program: &Header, section: Option<&str>) -> String {
     let Header { name, teaches, features, partners, run, .. } = program;
-    let mut row = format!("| [{name}]({name}.rs) | {teaches} | `cargo run");
+    let section = section.map_or_else(String::new, |section| format!(" {section} |"));
+    let mut row = format!("| [{name}]({name}.rs) |{section} {teaches} | `cargo run");
     if !features.is_empty() {
         write!(row, " --features {}", features.join(",")).unwrap();
     }
@@ -191,10 +199,11 @@ fn row(program: &Header) -> String {
 }
 
 /// The arguments of a test that a reader needs too: names, which come first, roles, and endpoints. The others make the test
-/// shorter.
+/// shorter, or keep its broadcasts on this host.
 fn needed(args: &[String], with_names: bool) -> String {
     let names = args.iter().take_while(|arg| with_names && !arg.starts_with("--"));
     let roles = args.iter().filter(|arg| ["--backup", "--host", "--primary"].contains(&arg.as_str()));
-    let endpoints = args.windows(2).filter(|pair| pair[0].starts_with("--") && pair[1].contains("://")).flatten();
+    let is_endpoint = |arg: &str| arg.contains("://") && !arg.starts_with("udp://");
+    let endpoints = args.windows(2).filter(|pair| pair[0].starts_with("--") && is_endpoint(&pair[1])).flatten();
     names.chain(roles).chain(endpoints).map(|arg| format!(" {arg}")).collect()
 }

@@ -87,18 +87,19 @@ pub fn check_help(program: &Header) -> Result<(), String> {
 /// The ports of one run: a free port for each port that a default or an argument names.
 struct Ports {
     reserved: BTreeMap<String, Port>,
-    tcp: Regex,
+    endpoint: Regex,
 }
 
 impl Ports {
     fn new() -> Ports {
-        Ports { reserved: BTreeMap::new(), tcp: Regex::new(r"(tcp://[^:]+:)([0-9]+)").unwrap() }
+        Ports { reserved: BTreeMap::new(), endpoint: Regex::new(r"((tcp|udp)://[^:]+:)([0-9]+)").unwrap() }
     }
 
     fn replaced(&mut self, text: &str) -> String {
-        let Ports { reserved, tcp } = self;
-        let replaced = tcp.replace_all(text, |found: &Captures<'_>| {
-            let port = reserved.entry(found[2].to_owned()).or_insert_with(Port::reserve);
+        let Ports { reserved, endpoint } = self;
+        let replaced = endpoint.replace_all(text, |found: &Captures<'_>| {
+            let reserve = if &found[2] == "tcp" { Port::reserve } else { Port::reserve_udp };
+            let port = reserved.entry(format!("{} {}", &found[2], &found[3])).or_insert_with(reserve);
             format!("{}{}", &found[1], port.number())
         });
         replaced.into_owned()
@@ -109,7 +110,7 @@ impl Ports {
         let mut arguments: Vec<String> = given.iter().map(|argument| self.replaced(argument)).collect();
         for argument in &header.arguments {
             if let Some((name, default)) = argument.split_once(' ')
-                && self.tcp.is_match(default)
+                && self.endpoint.is_match(default)
                 && !given.iter().any(|given| given == name)
             {
                 arguments.extend([name.to_owned(), self.replaced(default)]);

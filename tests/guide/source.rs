@@ -58,7 +58,7 @@ fn used_files(directory: &Path, source: &str) -> BTreeSet<String> {
             // `common/mod.rs` does not include a file whose crates few programs need.
             let includes = text.contains(&format!("\n#[path = \"{file}\"]\n"));
             if (uses.is_match(&text) || includes) && !used.contains(&file) {
-                left.push(("super", read(&directory.join(&file))));
+                left.push(("(?:super|common)", read(&directory.join(&file))));
                 used.insert(file);
             }
         }
