@@ -92,8 +92,8 @@ macro_rules! sending {
             /// # Errors
             ///
             /// Those of [`Socket::send`](crate::Socket::send), except `EAGAIN` and `EINTR`: `ZMQ_SNDTIMEO` has no effect, and
-            /// signals do not end the wait. `ECANCELED` if the runtime has ended; `EMFILE` or `ENFILE` if the peer of a ROUTER, XPUB, STREAM, SERVER
-            /// or PEER is full, and no file descriptor is left for the wait. The message comes back.
+            /// signals do not end the wait. `ECANCELED` if the runtime has ended; `EMFILE` or `ENFILE` if the peer of a ROUTER,
+            /// XPUB, STREAM, SERVER or PEER is full, and no file descriptor is left for the wait. The message comes back.
             ///
             /// ```
             /// # #[cfg(feature = "tokio")]
