@@ -5,6 +5,7 @@
 mod actor;
 pub mod binary_star;
 mod cause;
+pub mod clone;
 mod deadline;
 pub mod discovery;
 pub mod file_transfer;

@@ -1,7 +1,10 @@
-//! `Random`: random bytes of the system.
+//! `Random`: random bytes of the system. `random_number`: numbers that no other process has.
 
 use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
+use std::process;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Random bytes of the system.
 #[derive(Debug)]
@@ -25,4 +28,13 @@ impl Random {
         id[8] = id[8] & 0x3F | 0x80;
         Ok(id)
     }
+}
+
+/// A number that no other process has, and that no other call returns.
+pub(crate) fn random_number() -> u64 {
+    let mut hasher = RandomState::new().build_hasher();
+    // The keys of a forked child are those of its parent.
+    hasher.write_u32(process::id());
+    hasher.write_u128(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos()));
+    hasher.finish()
 }

@@ -3,14 +3,13 @@
 use std::cell::RefCell;
 use std::error;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::process;
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use zmq::{CanMultipart, CanRecv, Context, Dealer, Error, Multipart, PollEvents, Pub, Result, Socket, SocketType, Sub};
 
 use super::{Action, Conflict, Event, Machine, Role, State, Statistics, Timing};
+use crate::random::random_number;
 use crate::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
 
 /// The number of state messages that are read before a request is decided on.
@@ -365,15 +364,6 @@ fn set_timer<'a>(core: &Rc<RefCell<Core<'a>>>, reactor: &mut Reactor<'a>) {
         with_machine(&shared, reactor, |machine, actions| machine.on_tick(Instant::now(), actions))
     });
     borrowed.timer = Some((timer, due));
-}
-
-/// A number that no other process of the pair has.
-fn random_number() -> u64 {
-    let mut hasher = RandomState::new().build_hasher();
-    // The keys of a forked child are those of its parent.
-    hasher.write_u32(process::id());
-    hasher.write_u128(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos()));
-    hasher.finish()
 }
 
 impl fmt::Debug for BinaryStar<'_> {

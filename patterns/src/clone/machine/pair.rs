@@ -1,0 +1,365 @@
+//! The other server of a pair: the active server sends it the map and each update, and publishes an update when it has come.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use zmq::{Message, Multipart};
+
+use super::server::{ServerAction, ServerMachine, Update};
+use super::snapshots::{Cursor, Piece};
+use crate::clone::event::ServerEvent;
+use crate::clone::message::{KvMsg, Uuid};
+use crate::clone::protocol::pair::{FromFollower, FromLeader, ack, follow, parse_follower, parse_leader, to_follower};
+use crate::clone::protocol::{END, HEARTBEAT, is_reserved, notice};
+use crate::clone::replica::{Gap, Replica};
+use crate::deadline::later;
+
+/// The number of updates that may wait for the other server before no further ones are received.
+pub(super) const MOST_UNPUBLISHED: usize = 10_000;
+
+/// The number of updates that a passive server may be behind before it must begin anew.
+const MOST_BEHIND: usize = 100_000;
+
+/// The number of ids in one message.
+const IDS: usize = 4096;
+
+/// The number of clients' updates that a passive server keeps, and for how long: the active server may not have got them.
+const MOST_PENDING: usize = 10_000;
+const PENDING_TIME: Duration = Duration::from_secs(10);
+
+/// A passive server, as the active one sees it.
+#[derive(Debug)]
+pub(super) struct Follower {
+    address: Message,
+    attempt: u64,
+    heard: Instant,
+    /// It has the snapshot, so updates wait for it.
+    is_waited_for: bool,
+    /// It has all that is published.
+    is_in_sync: bool,
+    /// The ids of updates that were not sent yet. They come before the snapshot.
+    ids: Vec<Vec<Uuid>>,
+    /// The place in the snapshot and its number; `None` once its end was sent.
+    snapshot: Option<(Cursor, u64)>,
+    /// The updates and heartbeats that were not sent yet, and when their values end.
+    log: VecDeque<(KvMsg, Option<Instant>)>,
+    /// Whether the next message is one of the snapshot.
+    snapshot_is_next: bool,
+    resume_at: Option<Instant>,
+    pause: Cursor,
+}
+
+/// The active server, as the passive one sees it.
+#[derive(Debug)]
+pub(super) struct Following {
+    pub replica: Replica,
+    heard: Instant,
+    /// Whether a message has come since the last acknowledgement.
+    ack_is_due: bool,
+}
+
+/// An update of a client that a passive server has got.
+#[derive(Debug)]
+pub(super) struct Pending {
+    at: Instant,
+    update: KvMsg,
+}
+
+impl ServerMachine {
+    /// Makes the server one of a pair. `patience` is how long updates wait for a silent peer.
+    #[must_use]
+    pub fn in_pair(mut self, patience: Duration) -> ServerMachine {
+        self.is_active = false;
+        self.patience = patience;
+        let (high, low) = self.id.split_at(8);
+        let number = |half: &[u8]| half.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        // The attempts of two processes must differ.
+        self.attempt = number(high) ^ number(low);
+        self
+    }
+
+    /// The server becomes the active one, under a new id. It has the other's map, if the other was there.
+    pub fn on_active(&mut self, now: Instant, id: Uuid, actions: &mut VecDeque<ServerAction>) {
+        if self.is_active {
+            return;
+        }
+        (self.is_active, self.id) = (true, id);
+        if let Some(Following { replica, .. }) = self.following.take() {
+            self.adopt(replica);
+        }
+        self.published = self.committed;
+        // Clients learn that the server is another one before they get its updates.
+        self.publish_heartbeat(actions);
+        let mut pending: Vec<Pending> = std::mem::take(&mut self.pending).into_values().collect();
+        pending.sort_by_key(|pending| pending.at);
+        for Pending { at, update } in pending {
+            let is_known = update.uuid().is_some_and(|uuid| self.recent.contains(&uuid));
+            if !is_known && now.saturating_duration_since(at) < PENDING_TIME {
+                self.commit(now, update, actions);
+            }
+        }
+    }
+
+    /// Takes the map over. An incomplete one is added to the map of before: it is all that is left.
+    fn adopt(&mut self, replica: Replica) {
+        self.committed = self.committed.max(replica.sequence()).max(replica.newest);
+        if replica.is_complete() {
+            self.map = replica.map;
+        } else {
+            for message in replica.map.messages() {
+                self.map.apply_if_newer(message);
+            }
+        }
+    }
+
+    /// The server becomes passive: the other one is active. Updates that were not published are dropped; their clients send
+    /// them to the other server.
+    pub fn on_passive(&mut self, now: Instant, actions: &mut VecDeque<ServerAction>) {
+        self.is_active = false;
+        self.snapshots.clear();
+        self.follower = None;
+        for Update { published, .. } in std::mem::take(&mut self.unpublished) {
+            if let Some(uuid) = published.uuid() {
+                self.recent.remove(&uuid);
+            }
+        }
+        self.committed = self.published;
+        self.follow(now, actions);
+    }
+
+    /// Asks the other server for its map and updates.
+    fn follow(&mut self, now: Instant, actions: &mut VecDeque<ServerAction>) {
+        let following = Following { replica: Replica::default(), heard: now, ack_is_due: false };
+        if let Some(old) = self.following.replace(following)
+            && old.replica.is_complete()
+        {
+            self.committed = 0;
+            self.adopt(old.replica);
+            self.published = self.committed;
+        }
+        self.attempt = self.attempt.wrapping_add(1);
+        actions.push_back(ServerAction::SendToPeer(follow(self.attempt)));
+    }
+
+    /// A message of the active server. [`ServerMachine::acknowledge`] must be called when those that have arrived are
+    /// handled.
+    pub fn on_leader(&mut self, now: Instant, frames: Multipart, actions: &mut VecDeque<ServerAction>) {
+        let Some((attempt, from)) = parse_leader(&frames) else { return self.drop_malformed(frames, actions) };
+        let Some(following) = self.following.as_mut().filter(|_| attempt == self.attempt) else { return };
+        following.heard = now;
+        following.ack_is_due = true;
+        let (is_entry, message, left) = match from {
+            FromLeader::Ids(ids) => return ids.into_iter().for_each(|id| self.recent.insert(id)),
+            FromLeader::Value { is_entry, message, left } => (is_entry, message, left),
+        };
+        let (key, uuid) = (message.key().clone(), message.uuid());
+        let replica = &mut following.replica;
+        let outcome = if is_entry && key == END {
+            let end = replica.on_end(&message);
+            if end == Ok(true) {
+                let sequence = replica.sequence();
+                actions.push_back(ServerAction::Report(ServerEvent::InSync { sequence }));
+            }
+            end.map(drop)
+        } else if key == HEARTBEAT {
+            replica.on_heartbeat(&message)
+        } else if is_reserved(&key) {
+            Ok(())
+        } else {
+            let sequence = message.sequence();
+            let applied = if is_entry { Ok(replica.on_entry(message)) } else { replica.on_update(message) };
+            if applied == Ok(true) {
+                let expiry = left.map(|left| (later(now, Duration::from_millis(left)), sequence));
+                self.expiries.set(&key, expiry);
+            }
+            // An update that waits is older, or this one.
+            self.pending.remove(&key);
+            uuid.into_iter().for_each(|uuid| self.recent.insert(uuid));
+            applied.map(drop)
+        };
+        if outcome == Err(Gap) {
+            self.follow(now, actions);
+        }
+    }
+
+    /// Tells the active server which updates have come.
+    pub fn acknowledge(&mut self, actions: &mut VecDeque<ServerAction>) {
+        if let Some(following) = &mut self.following
+            && following.replica.is_complete()
+            && std::mem::take(&mut following.ack_is_due)
+        {
+            actions.push_back(ServerAction::SendToPeer(ack(self.attempt, following.replica.sequence())));
+        }
+    }
+
+    /// A message of the passive server, with its address in front.
+    pub fn on_follower(&mut self, now: Instant, mut message: Multipart, actions: &mut VecDeque<ServerAction>) {
+        let address = message.pop_front().unwrap_or_default();
+        let Some(from) = parse_follower(&message) else {
+            message.push_front(address);
+            return self.drop_malformed(message, actions);
+        };
+        if !self.is_active {
+            return;
+        }
+        match from {
+            FromFollower::Follow { attempt } => {
+                // The updates that wait for it are in the snapshot.
+                self.lose_follower(actions);
+                self.follower = Some(Follower {
+                    address,
+                    attempt,
+                    heard: now,
+                    is_waited_for: false,
+                    is_in_sync: false,
+                    ids: self.recent.chunks(IDS),
+                    snapshot: Some((Cursor::default(), self.published)),
+                    log: VecDeque::new(),
+                    snapshot_is_next: true,
+                    resume_at: None,
+                    pause: Cursor::default(),
+                });
+            }
+            FromFollower::Ack { attempt, sequence } => {
+                let follower = self.follower.as_mut().filter(|follower| follower.attempt == attempt);
+                let Some(follower) = follower.filter(|_| sequence <= self.committed) else { return };
+                follower.heard = now;
+                follower.is_waited_for = true;
+                if sequence >= self.published && !std::mem::replace(&mut follower.is_in_sync, true) {
+                    actions.push_back(ServerAction::Report(ServerEvent::PeerInSync));
+                }
+                self.publish_up_to(sequence, actions);
+            }
+        }
+    }
+
+    fn publish_up_to(&mut self, sequence: u64, actions: &mut VecDeque<ServerAction>) {
+        while self.unpublished.front().is_some_and(|update| update.published.sequence() <= sequence)
+            && let Some(update) = self.unpublished.pop_front()
+        {
+            self.publish(update, actions);
+        }
+    }
+
+    /// Goes on without the passive server.
+    fn lose_follower(&mut self, actions: &mut VecDeque<ServerAction>) {
+        if self.follower.take().is_some_and(|follower| follower.is_in_sync) {
+            actions.push_back(ServerAction::Report(ServerEvent::PeerLost));
+        }
+        self.publish_up_to(u64::MAX, actions);
+    }
+
+    /// Adds an update to what the passive server gets. Returns whether the update must wait for it.
+    pub(super) fn replicate(&mut self, update: &Update) -> bool {
+        let Some(follower) = &mut self.follower else { return false };
+        follower.log.push_back((update.stored.clone(), self.expiries.of(update.stored.key())));
+        let waits = follower.is_waited_for;
+        if !waits && follower.log.len() > MOST_BEHIND {
+            self.follower = None;
+        }
+        waits
+    }
+
+    pub(super) fn replicate_heartbeat(&mut self) {
+        if let Some(follower) = &mut self.follower {
+            follower.log.push_back((notice(HEARTBEAT, self.committed, self.id, None), None));
+        }
+    }
+
+    /// Keeps an update that the active server may not have got.
+    pub(super) fn keep_pending(&mut self, now: Instant, update: KvMsg) {
+        if self.pending.len() >= MOST_PENDING && !self.pending.contains_key(update.key()) {
+            self.pending.retain(|_, pending| now.saturating_duration_since(pending.at) < PENDING_TIME);
+        }
+        if self.pending.len() < MOST_PENDING || self.pending.contains_key(update.key()) {
+            self.pending.insert(update.key().clone(), Pending { at: now, update });
+        }
+    }
+
+    /// Gives up a peer that was silent for too long, or asks it again.
+    pub(super) fn check_peer(&mut self, now: Instant, actions: &mut VecDeque<ServerAction>) {
+        // Messages of the peer may not have been read while this process stood still.
+        let stood_still = now.saturating_duration_since(self.ticked) >= self.patience / 2;
+        let patience = self.patience;
+        if let Some(follower) = &mut self.follower {
+            if stood_still {
+                follower.heard = now;
+            } else if later(follower.heard, patience) <= now {
+                self.lose_follower(actions);
+            }
+        }
+        if self.following.as_ref().is_some_and(|following| later(following.heard, patience) <= now) {
+            self.follow(now, actions);
+        }
+    }
+
+    /// When a call is due because of the peer.
+    pub(super) fn peer_due(&self) -> Option<Instant> {
+        let follower = self.follower.as_ref();
+        let silent = follower.map(|follower| later(follower.heard, self.patience));
+        let piece = follower.and_then(|follower| {
+            let has_piece = follower.snapshot.is_some() || !follower.log.is_empty();
+            has_piece.then(|| follower.resume_at.unwrap_or(self.ticked))
+        });
+        let following = self.following.as_ref().map(|following| later(following.heard, self.patience));
+        // A gap between two ticks then shows that the process stood still.
+        let tick = follower.map(|_| later(self.ticked, self.patience / 8));
+        [silent, piece, following, tick].into_iter().flatten().min()
+    }
+
+    /// The next message to the passive server, with its address in front. It must be sent without a wait, and the outcome
+    /// given to [`ServerMachine::on_peer_piece`].
+    pub fn next_peer_piece(&mut self, now: Instant) -> Option<Multipart> {
+        let follower = self.follower.as_mut()?;
+        if follower.resume_at.is_some_and(|at| at > now) {
+            return None;
+        }
+        let address = follower.address.clone();
+        let with_address = |mut frames: Multipart| {
+            frames.push_front(address);
+            Some(frames)
+        };
+        if let Some(ids) = follower.ids.last() {
+            return with_address(to_follower(follower.attempt, FromLeader::Ids(ids.clone())));
+        }
+        let is_entry = follower.snapshot.is_some() && (follower.snapshot_is_next || follower.log.is_empty());
+        let (message, expiry) = match &follower.snapshot {
+            Some((cursor, sequence)) if is_entry => match cursor.next(&self.map, b"") {
+                Some(message) => {
+                    let expiry = self.expiries.of(message.key());
+                    (message, expiry)
+                }
+                None => (notice(END, *sequence, self.id, None), None),
+            },
+            _ => follower.log.front()?.clone(),
+        };
+        follower.snapshot_is_next = is_entry;
+        let left = expiry.map(|expiry| expiry.saturating_duration_since(now).as_millis() as u64);
+        with_address(to_follower(follower.attempt, FromLeader::Value { is_entry, message, left }))
+    }
+
+    /// The outcome of the send of a message to the passive server.
+    pub fn on_peer_piece(&mut self, now: Instant, outcome: Piece, actions: &mut VecDeque<ServerAction>) {
+        let Some(follower) = &mut self.follower else { return };
+        match outcome {
+            Piece::Sent => {
+                follower.resume_at = None;
+                if follower.ids.pop().is_some() {
+                    return;
+                }
+                if !follower.snapshot_is_next {
+                    follower.log.pop_front();
+                } else if let Some((cursor, _)) = &mut follower.snapshot {
+                    match cursor.next(&self.map, b"") {
+                        Some(sent) => cursor.advance(sent.key()),
+                        None => follower.snapshot = None,
+                    }
+                }
+                // They take turns.
+                follower.snapshot_is_next = !follower.snapshot_is_next;
+            }
+            Piece::Refused => follower.resume_at = Some(follower.pause.pause(now)),
+            Piece::Unroutable => self.lose_follower(actions),
+        }
+    }
+}

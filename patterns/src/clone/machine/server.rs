@@ -1,0 +1,368 @@
+//! `ServerMachine`: numbers the updates, keeps the map, and deletes values whose time to live is over.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use zmq::{Message, Multipart};
+
+use super::client::is_valid;
+use super::pair::{Follower, Following, Pending};
+use super::snapshots::{Piece, Snapshots};
+use crate::clone::event::{ServerEvent, ServerStatistics};
+use crate::clone::map::Map;
+use crate::clone::message::{Format, KvMsg, Uuid};
+use crate::clone::model::Model;
+use crate::clone::protocol::{COUNT, HEARTBEAT, notice, parse_request, parse_subscription};
+use crate::deadline::{SHORTEST_INTERVAL, later};
+
+/// The number of ids of updates that are kept, so that an update that comes again is noticed.
+const MOST_RECENT: usize = 1 << 16;
+
+/// An action that the caller of a [`ServerMachine`] must perform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerAction {
+    /// Publish this message.
+    Publish(Multipart),
+    /// Send this message to the other server of the pair.
+    SendToPeer(Multipart),
+    /// Report this event.
+    Report(ServerEvent),
+}
+
+/// The state machine of a server. [`Server`](crate::clone::Server) is this machine with its sockets.
+///
+/// A server alone is active. One of a pair begins as neither active nor passive: it drops what comes until
+/// [`ServerMachine::on_active`] or [`ServerMachine::on_passive`] is called.
+#[derive(Debug)]
+pub struct ServerMachine {
+    pub(super) format: Format,
+    /// The time by both clocks when the machine was made. Only texts have the time of the second one.
+    started: (Instant, u64),
+    pub(super) heartbeat: Option<Duration>,
+    pub(super) next_heartbeat: Instant,
+    /// The latest call of [`ServerMachine::on_tick`].
+    pub(super) ticked: Instant,
+    pub(super) id: Uuid,
+    pub(super) is_active: bool,
+    /// The map as it was published.
+    pub(super) map: Map,
+    /// The number of the last update that was published.
+    pub(super) published: u64,
+    /// The number of the last update.
+    pub(super) committed: u64,
+    pub(super) expiries: Expiries,
+    pub(super) recent: Recent,
+    pub(super) snapshots: Snapshots,
+    /// The numbers of updates of the subtrees that clients subscribe to.
+    counts: HashMap<Message, u64>,
+    pub(super) follower: Option<Follower>,
+    pub(super) following: Option<Following>,
+    pub(super) attempt: u64,
+    pub(super) patience: Duration,
+    pub(super) unpublished: VecDeque<Update>,
+    pub(super) pending: BTreeMap<Message, Pending>,
+    pub(super) statistics: ServerStatistics,
+}
+
+/// An update, as it is published and as it is stored: the times to live differ.
+#[derive(Debug, Clone)]
+pub(super) struct Update {
+    pub published: KvMsg,
+    pub stored: KvMsg,
+}
+
+impl ServerMachine {
+    /// A server that is alone, with an empty map. `id` must be another one for each process that ever is this server.
+    pub fn new(model: Model, now: Instant, time: SystemTime, id: Uuid) -> ServerMachine {
+        let unix = time.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+        ServerMachine {
+            format: model.format(),
+            started: (now, unix),
+            heartbeat: Some(Duration::from_secs(1)),
+            next_heartbeat: later(now, Duration::from_secs(1)),
+            ticked: now,
+            id,
+            is_active: true,
+            map: Map::new(),
+            published: 0,
+            committed: 0,
+            expiries: Expiries::default(),
+            recent: Recent::default(),
+            snapshots: Snapshots::default(),
+            counts: HashMap::new(),
+            follower: None,
+            following: None,
+            attempt: 0,
+            patience: Duration::from_secs(2),
+            unpublished: VecDeque::new(),
+            pending: BTreeMap::new(),
+            statistics: ServerStatistics::default(),
+        }
+    }
+
+    /// See [`Server::heartbeat`](crate::clone::Server::heartbeat).
+    pub fn set_heartbeat(&mut self, now: Instant, interval: Option<Duration>) {
+        self.heartbeat = interval.map(|interval| interval.max(SHORTEST_INTERVAL));
+        self.next_heartbeat = self.heartbeat.map_or(now, |interval| later(now, interval));
+    }
+
+    /// The map, as it was published.
+    pub fn map(&self) -> &Map {
+        self.following
+            .as_ref()
+            .filter(|following| following.replica.is_complete())
+            .map_or(&self.map, |following| &following.replica.map)
+    }
+
+    /// The number of the last update that was published.
+    pub fn sequence(&self) -> u64 {
+        self.published
+    }
+
+    /// Whether the server publishes updates and sends snapshots.
+    pub fn is_active(&self) -> bool {
+        self.is_active
+    }
+
+    /// The counters.
+    pub fn statistics(&self) -> ServerStatistics {
+        self.statistics
+    }
+
+    /// A client's request for a snapshot, with the client's address in front.
+    pub fn on_request(&mut self, mut request: Multipart, actions: &mut VecDeque<ServerAction>) {
+        let client = request.pop_front().unwrap_or_default();
+        let Some(subtree) = parse_request(&request) else {
+            request.push_front(client);
+            return self.drop_malformed(request, actions);
+        };
+        if !self.is_active {
+            return;
+        }
+        let (sequence, count) = (self.published, self.counts.get(&subtree).copied());
+        actions.push_back(ServerAction::Report(ServerEvent::Snapshot { subtree: subtree.clone(), sequence }));
+        self.snapshots.begin(client, subtree, sequence, count);
+    }
+
+    /// A message that the XPUB received: a subscription, or its end.
+    pub fn on_subscription(&mut self, message: Multipart, actions: &mut VecDeque<ServerAction>) {
+        match parse_subscription(&message) {
+            None => self.drop_malformed(message, actions),
+            Some((is_new, topic)) => {
+                let Some(subtree) = topic.strip_prefix(COUNT.as_bytes()) else { return };
+                match is_new {
+                    // A later count of the subtree is never the one that a client expects which has missed an update.
+                    true => drop(self.counts.entry(subtree.into()).or_insert(self.published)),
+                    false => drop(self.counts.remove(subtree)),
+                }
+            }
+        }
+    }
+
+    /// An update of a client.
+    pub fn on_update(&mut self, now: Instant, frames: Multipart, actions: &mut VecDeque<ServerAction>) {
+        let update = match KvMsg::from_multipart(self.format, frames) {
+            Ok(update) if is_valid(&update) && update.ttl().is_ok() => update,
+            Ok(update) => return self.drop_malformed(update.into_multipart(self.format), actions),
+            Err(frames) => return self.drop_malformed(frames, actions),
+        };
+        if update.uuid().is_some_and(|uuid| self.recent.contains(&uuid)) {
+            self.statistics.repeated += 1;
+        } else if self.is_active {
+            self.commit(now, update, actions);
+        } else {
+            self.keep_pending(now, update);
+        }
+    }
+
+    /// Whether so many updates wait for the other server that no further ones should be received.
+    pub fn is_full(&self) -> bool {
+        self.unpublished.len() >= super::pair::MOST_UNPUBLISHED
+    }
+
+    /// Numbers an update. It is published at once, or when the other server has it.
+    pub(super) fn commit(&mut self, now: Instant, mut update: KvMsg, actions: &mut VecDeque<ServerAction>) {
+        self.committed += 1;
+        update.set_sequence(self.committed);
+        if let Some(uuid) = update.uuid() {
+            self.recent.insert(uuid);
+        }
+        let mut stored = update.clone();
+        let ttl = update.ttl().ok().flatten().filter(|_| !update.body().is_empty());
+        let expiry = ttl.map(|ttl| later(now, Duration::from_secs(ttl)));
+        if let Some(ttl) = ttl {
+            let absolute = self.unix(now).saturating_add(ttl.saturating_mul(1000));
+            let set = stored.set_property("ttl", &absolute.to_string());
+            debug_assert_eq!(set, Ok(()));
+        }
+        self.expiries.set(update.key(), expiry.map(|at| (at, self.committed)));
+        let update = Update { published: update, stored };
+        if self.replicate(&update) {
+            self.unpublished.push_back(update);
+        } else {
+            self.publish(update, actions);
+        }
+    }
+
+    /// Milliseconds since 1970, if the clock has not been set since the machine was made.
+    fn unix(&self, now: Instant) -> u64 {
+        let (started, unix) = self.started;
+        unix + now.saturating_duration_since(started).as_millis() as u64
+    }
+
+    pub(super) fn publish(&mut self, update: Update, actions: &mut VecDeque<ServerAction>) {
+        let Update { published, stored } = update;
+        self.published = published.sequence();
+        self.map.apply(stored);
+        if !self.counts.is_empty() {
+            let key = published.key();
+            for length in 1..=key.len() {
+                if let Some(count) = self.counts.get_mut(&key[..length]) {
+                    *count += 1;
+                }
+            }
+        }
+        self.statistics.published += 1;
+        actions.push_back(ServerAction::Publish(published.clone().into_multipart(self.format)));
+        actions.push_back(ServerAction::Report(ServerEvent::Published(published)));
+    }
+
+    /// Deletes values whose time is over, sends heartbeats, and gives up a peer that is silent, as it is due. The caller
+    /// first reads the messages that have arrived.
+    pub fn on_tick(&mut self, now: Instant, actions: &mut VecDeque<ServerAction>) {
+        if self.is_active {
+            while let Some((key, sequence)) = self.expiries.pop_due(now) {
+                self.expire(now, &key, sequence, actions);
+            }
+        }
+        if let Some(interval) = self.heartbeat
+            && self.next_heartbeat <= now
+        {
+            self.next_heartbeat = later(now, interval);
+            if self.is_active {
+                self.publish_heartbeat(actions);
+            }
+        }
+        self.check_peer(now, actions);
+        self.ticked = now;
+    }
+
+    fn expire(&mut self, now: Instant, key: &Message, sequence: u64, actions: &mut VecDeque<ServerAction>) {
+        let in_map = self.map.message(key).filter(|message| message.sequence() == sequence);
+        // The value may wait for the other server. Its deletion then waits behind it.
+        let waits = || self.unpublished.iter().find(|update| update.published.sequence() == sequence);
+        let Some(mut message) = in_map.or_else(|| waits().map(|update| update.stored.clone())) else { return };
+        message.set_body("");
+        self.statistics.expired += 1;
+        self.commit(now, message, actions);
+    }
+
+    pub(super) fn publish_heartbeat(&mut self, actions: &mut VecDeque<ServerAction>) {
+        let heartbeat = notice(HEARTBEAT, self.published, self.id, None);
+        actions.push_back(ServerAction::Publish(heartbeat.into_multipart(self.format)));
+        for (subtree, count) in &self.counts {
+            let key = [COUNT.as_bytes(), subtree].concat();
+            let notice = notice(key, self.published, self.id, Some(*count));
+            actions.push_back(ServerAction::Publish(notice.into_multipart(self.format)));
+        }
+        self.replicate_heartbeat();
+    }
+
+    /// When [`ServerMachine::on_tick`] and [`ServerMachine::next_piece`] must be called next. `None` if nothing is due at
+    /// any time.
+    pub fn next_tick(&self) -> Option<Instant> {
+        let heartbeat = self.heartbeat.map(|_| self.next_heartbeat);
+        let expiry = self.expiries.next().filter(|_| self.is_active);
+        let ready = self.snapshots.is_ready().then_some(self.ticked);
+        [heartbeat, expiry, ready, self.snapshots.resumes_at(), self.peer_due()].into_iter().flatten().min()
+    }
+
+    /// The next message of a snapshot, with the client's address in front. It must be sent without a wait, and the outcome
+    /// given to [`ServerMachine::on_piece`]. A bounded number of pieces should be sent before other sockets are read.
+    pub fn next_piece(&mut self, now: Instant) -> Option<Multipart> {
+        self.snapshots.next(now, &self.map, self.format, self.id)
+    }
+
+    /// The outcome of the send of a piece.
+    pub fn on_piece(&mut self, now: Instant, outcome: Piece) {
+        self.statistics.snapshots += u64::from(self.snapshots.done(now, outcome));
+    }
+
+    pub(super) fn drop_malformed(&mut self, message: Multipart, actions: &mut VecDeque<ServerAction>) {
+        self.statistics.malformed += 1;
+        actions.push_back(ServerAction::Report(ServerEvent::Malformed(message)));
+    }
+}
+
+/// The keys whose time to live ends, each with the number of the update that set it.
+#[derive(Debug, Default)]
+pub(super) struct Expiries {
+    due: BTreeMap<(Instant, u64), Message>,
+    of: HashMap<Message, (Instant, u64)>,
+}
+
+impl Expiries {
+    /// Sets when a key's value ends, or that it does not.
+    pub fn set(&mut self, key: &Message, expiry: Option<(Instant, u64)>) {
+        if let Some(old) = self.of.remove(key) {
+            self.due.remove(&old);
+        }
+        if let Some(expiry) = expiry {
+            self.of.insert(key.clone(), expiry);
+            self.due.insert(expiry, key.clone());
+        }
+    }
+
+    pub fn of(&self, key: &Message) -> Option<Instant> {
+        self.of.get(key).map(|(at, _)| *at)
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.due.keys().next().map(|(at, _)| *at)
+    }
+
+    fn pop_due(&mut self, now: Instant) -> Option<(Message, u64)> {
+        let first = self.due.first_entry().filter(|first| first.key().0 <= now)?;
+        let ((_, sequence), key) = first.remove_entry();
+        self.of.remove(&key);
+        Some((key, sequence))
+    }
+}
+
+/// The ids of the latest updates.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    order: VecDeque<Uuid>,
+    ids: HashSet<Uuid>,
+}
+
+impl Recent {
+    pub fn contains(&self, id: &Uuid) -> bool {
+        self.ids.contains(id)
+    }
+
+    pub fn insert(&mut self, id: Uuid) {
+        if self.ids.insert(id) {
+            self.order.push_back(id);
+        }
+        if self.order.len() > MOST_RECENT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
+
+    /// All ids, the last ones in the first list.
+    pub fn chunks(&self, len: usize) -> Vec<Vec<Uuid>> {
+        let all: Vec<Uuid> = self.order.iter().copied().collect();
+        all.chunks(len).rev().map(<[Uuid]>::to_vec).collect()
+    }
+
+    /// Forgets an update that was not published.
+    pub fn remove(&mut self, id: &Uuid) {
+        if self.ids.remove(id) {
+            self.order.retain(|other| other != id);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The machines under arbitrary losses, repetitions, delays and deaths.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant, SystemTime};
+
+use proptest::prelude::*;
+use zmq::Multipart;
+use zmq_patterns::clone::machine::{ClientMachine, ServerMachine};
+use zmq_patterns::clone::{Format, KvMsg, Model};
+
+use crate::common::variable;
+use crate::world::{CLIENTS, KEYS, Queue, World};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Set(usize, usize, Option<u64>),
+    Deliver(usize, usize),
+    Lose(usize),
+    Repeat(usize),
+    /// The connection of a subscriber is cut, with what is on its way, or made.
+    Cut(usize, usize),
+    Connect(usize, usize),
+    Pass(u64),
+    Run(u64),
+    /// The active server dies, and the other one of a pair takes over, if it has the map. A server alone comes back.
+    Kill,
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (client, server) = (|| 0..CLIENTS, || 0..2_usize);
+    prop_oneof![
+        8 => (client(), 0..KEYS.len(), prop::option::weighted(0.3, 1..4_u64))
+            .prop_map(|(client, key, ttl)| Step::Set(client, key, ttl)),
+        16 => (0..usize::MAX, 1..6_usize).prop_map(|(queue, count)| Step::Deliver(queue, count)),
+        2 => (0..usize::MAX).prop_map(Step::Lose),
+        2 => (0..usize::MAX).prop_map(Step::Repeat),
+        1 => (client(), server()).prop_map(|(client, server)| Step::Cut(client, server)),
+        3 => (client(), server()).prop_map(|(client, server)| Step::Connect(client, server)),
+        4 => (0..1500_u64).prop_map(Step::Pass),
+        3 => (1..3000_u64).prop_map(Step::Run),
+        1 => Just(Step::Kill),
+        2 => Just(Step::Restart),
+    ]
+}
+
+fn do_step(world: &mut World, step: Step) {
+    let queues = Queue::all();
+    let pick = |number: usize| queues[number % queues.len()];
+    match step {
+        Step::Set(client, key, ttl) => world.set(client, key, ttl),
+        Step::Deliver(queue, count) => (0..count).for_each(|_| {
+            world.deliver(pick(queue));
+        }),
+        Step::Lose(queue) => drop(world.queue(pick(queue)).and_then(VecDeque::pop_front)),
+        Step::Repeat(queue) => {
+            // Answers of a ROUTER are not repeated: the connection is new for each request.
+            if let Some(queue) = world.queue(pick(queue))
+                && let Some(message) = queue.front().cloned()
+            {
+                queue.push_front(message);
+            }
+        }
+        Step::Cut(client, server) if server < world.servers.len() => {
+            world.clients[client].published[server].clear();
+            world.subscribe(client, server, false);
+        }
+        Step::Connect(client, server) if server < world.servers.len() => world.subscribe(client, server, true),
+        Step::Pass(milliseconds) => world.pass(Duration::from_millis(milliseconds)),
+        Step::Run(milliseconds) => world.run_for(Duration::from_millis(milliseconds)),
+        Step::Kill => {
+            let Some(active) = world.active() else { return };
+            if !world.is_pair() {
+                world.kill(active);
+            } else if world.servers[1 - active].is_in_sync {
+                world.kill(active);
+                // What the dead one has sent arrives, or a part of it.
+                world.deliver(Queue::ToFollower(active));
+                world.check_successor(1 - active);
+                world.queue(Queue::ToFollower(active)).unwrap().clear();
+                world.lead(1 - active);
+            }
+        }
+        Step::Restart => {
+            for server in 0..world.servers.len() {
+                if world.servers[server].machine.is_none() {
+                    world.start(server);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check(servers: usize, steps: Vec<Step>) {
+    let mut world = World::new(servers);
+    for step in steps {
+        do_step(&mut world, step);
+    }
+    do_step(&mut world, Step::Restart);
+    world.run_for(Duration::from_secs(12));
+    world.check_maps();
+    world.check_commits();
+    assert!(world.clients.iter().all(|client| client.machine.unconfirmed() == 0));
+    // All times to live are over.
+    let active = world.servers[world.active().unwrap()].machine.as_ref().unwrap();
+    assert!(active.map().messages().all(|message| message.property("ttl").is_none()), "{:?}", active.map());
+    let gaps: u64 = world.clients.iter().map(|client| client.machine.statistics().gaps).sum();
+    world.run_for(Duration::from_secs(4));
+    let later: u64 = world.clients.iter().map(|client| client.machine.statistics().gaps).sum();
+    assert_eq!(gaps, later, "snapshots are asked for without end");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: variable("CASES").unwrap_or(48) as u32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn clients_have_the_map_of_a_server_after_losses_and_restarts(steps in prop::collection::vec(step(), 0..150)) {
+        check(1, steps);
+    }
+
+    #[test]
+    fn pair_loses_no_published_update(steps in prop::collection::vec(step(), 0..150)) {
+        check(2, steps);
+    }
+
+    /// Whatever arrives, the machines go on, and keep no message that is none.
+    #[test]
+    fn machines_take_any_frames(messages in prop::collection::vec((0..6_u8, frames()), 0..60)) {
+        let now = Instant::now();
+        let mut server = ServerMachine::new(Model::Six, now, SystemTime::UNIX_EPOCH, [1; 16]);
+        let mut passive = ServerMachine::new(Model::Six, now, SystemTime::UNIX_EPOCH, [2; 16])
+            .in_pair(Duration::from_secs(2));
+        passive.on_passive(now, &mut VecDeque::new());
+        let mut client = ClientMachine::new(Model::Six, 3);
+        client.on_connect(now, &mut VecDeque::new());
+        for (place, frames) in messages {
+            let (mut actions, mut done) = (VecDeque::new(), VecDeque::new());
+            let message: Multipart = frames.into();
+            match place {
+                0 => server.on_update(now, message, &mut actions),
+                1 => server.on_request(message, &mut actions),
+                2 => server.on_subscription(message, &mut actions),
+                3 => server.on_follower(now, message, &mut actions),
+                4 => client.on_snapshot(now, 0, message, &mut done),
+                _ => client.on_published(now, 0, message, &mut done),
+            }
+            passive.on_leader(now, Multipart::from(["no", "ENTRY"]), &mut actions);
+        }
+    }
+}
+
+fn frames() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let frame = prop_oneof![
+        Just(vec![]),
+        Just(b"ICANHAZ?".to_vec()),
+        Just(b"KTHXBAI".to_vec()),
+        Just(b"HUGZ".to_vec()),
+        Just(b"COUNT:/a/".to_vec()),
+        Just(b"FOLLOW".to_vec()),
+        Just(b"ttl=x\n".to_vec()),
+        Just(vec![255; 8]),
+        Just(vec![7; 16]),
+        prop::collection::vec(any::<u8>(), 0..20),
+    ];
+    prop::collection::vec(frame, 0..7)
+}
+
+/// The end of a snapshot waits until its client has room, and updates do not wait for it.
+#[test]
+fn snapshot_does_not_stop_updates_and_keeps_its_end() {
+    use zmq_patterns::clone::machine::{Piece, ServerAction};
+    let now = Instant::now();
+    let (mut actions, mut server) =
+        (VecDeque::new(), ServerMachine::new(Model::Six, now, SystemTime::UNIX_EPOCH, [1; 16]));
+    let update = |key: usize| KvMsg::new(key.to_string(), "value").into_multipart(Format::Full);
+    (0..10).for_each(|key| server.on_update(now, update(key), &mut actions));
+    server.on_request(["client", "ICANHAZ?", ""].into(), &mut actions);
+    let mut keys = Vec::new();
+    let mut at = now;
+    for round in 0.. {
+        at += Duration::from_millis(100);
+        actions.clear();
+        server.on_update(at, update(5), &mut actions);
+        assert!(matches!(actions[0], ServerAction::Publish(_)));
+        let Some(piece) = server.next_piece(at) else { break };
+        // Every second one has no room.
+        let outcome = if round % 2 == 0 { Piece::Refused } else { Piece::Sent };
+        server.on_piece(at, outcome);
+        if outcome == Piece::Sent {
+            keys.push(piece[1].clone());
+        }
+    }
+    assert_eq!(keys.len(), 11);
+    assert_eq!(keys[10], "KTHXBAI");
+    assert_eq!(server.statistics().snapshots, 1);
+}

@@ -1,0 +1,446 @@
+//! Machines of clients and of one or two servers, and the queues between them, which lose and repeat messages.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant, SystemTime};
+
+use zmq::{Message, Multipart};
+use zmq_patterns::clone::machine::{ClientAction, ClientMachine, Piece, ServerAction, ServerMachine};
+use zmq_patterns::clone::{ClientEvent, Format, KvMsg, Map, Model, ServerEvent, Uuid, is_reserved};
+
+pub const CLIENTS: usize = 3;
+/// The subtrees of the clients.
+pub const SUBTREES: [&str; CLIENTS] = ["", "/a/", "/b/"];
+pub const KEYS: [&str; 5] = ["/a/1", "/a/2", "/b/1", "/b/2", "/c/1"];
+/// The number of messages that a client's queue of a snapshot has room for.
+const ROOM: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub struct Client {
+    pub machine: ClientMachine,
+    /// The connection to a ROUTER: the server, its generation, and the answers.
+    snapshots: Option<usize>,
+    generation: u64,
+    answers: VecDeque<Multipart>,
+    /// The messages of each publisher, and the updates to each server.
+    pub published: Vec<VecDeque<Multipart>>,
+    pub updates: Vec<VecDeque<Multipart>>,
+    subscribed: Vec<bool>,
+    last_sequence: u64,
+}
+
+pub struct Server {
+    /// `None` if it is dead.
+    pub machine: Option<ServerMachine>,
+    pub is_in_sync: bool,
+    requests: VecDeque<Multipart>,
+    /// The messages to the other server, as its follower and as its leader.
+    to_leader: VecDeque<Multipart>,
+    to_follower: VecDeque<Multipart>,
+}
+
+/// All machines. The last queue of everything is the network.
+pub struct World {
+    pub now: Instant,
+    pub clients: Vec<Client>,
+    pub servers: Vec<Server>,
+    /// The updates of the active server and of those before it, by their numbers, published or not.
+    pub commits: BTreeMap<u64, KvMsg>,
+    pub published: u64,
+    /// Whether a server leads that may have updates which were not published.
+    is_new: bool,
+    ids: u64,
+    texts: u64,
+}
+
+impl World {
+    pub fn new(servers: usize) -> World {
+        let now = Instant::now();
+        let mut world = World {
+            now,
+            clients: Vec::new(),
+            servers: Vec::new(),
+            commits: BTreeMap::new(),
+            published: 0,
+            is_new: false,
+            ids: 0,
+            texts: 0,
+        };
+        for _ in 0..servers {
+            world.servers.push(Server {
+                machine: None,
+                is_in_sync: false,
+                requests: VecDeque::new(),
+                to_leader: VecDeque::new(),
+                to_follower: VecDeque::new(),
+            });
+        }
+        for (number, subtree) in SUBTREES.iter().enumerate() {
+            let mut machine = ClientMachine::new(Model::Six, number as u64);
+            machine.set_subtree(*subtree);
+            let queues = || (0..servers).map(|_| VecDeque::new()).collect();
+            world.clients.push(Client {
+                machine,
+                snapshots: None,
+                generation: 0,
+                answers: VecDeque::new(),
+                published: queues(),
+                updates: queues(),
+                subscribed: vec![false; servers],
+                last_sequence: 0,
+            });
+        }
+        (0..servers).for_each(|server| world.start(server));
+        if servers == 2 {
+            world.lead(0);
+        }
+        for client in 0..CLIENTS {
+            for _ in 0..servers {
+                world.client(client, |machine, now, actions| machine.on_connect(now, actions));
+            }
+        }
+        // All hear a heartbeat, and the servers are a pair.
+        world.run_for(Duration::from_millis(1500));
+        world
+    }
+
+    fn new_id(&mut self) -> Uuid {
+        self.ids += 1;
+        let mut id = Uuid::default();
+        id[..8].copy_from_slice(&self.ids.to_be_bytes());
+        id
+    }
+
+    pub fn is_pair(&self) -> bool {
+        self.servers.len() == 2
+    }
+
+    pub fn active(&self) -> Option<usize> {
+        self.servers.iter().position(|server| server.machine.as_ref().is_some_and(ServerMachine::is_active))
+    }
+
+    /// Starts a server. One of a pair is passive.
+    pub fn start(&mut self, server: usize) {
+        let id = self.new_id();
+        let machine = ServerMachine::new(Model::Six, self.now, SystemTime::UNIX_EPOCH, id);
+        let machine = if self.is_pair() { machine.in_pair(PATIENCE) } else { machine };
+        self.servers[server].machine = Some(machine);
+        self.servers[server].is_in_sync = false;
+        if self.is_pair() {
+            self.server(server, |machine, now, actions| machine.on_passive(now, actions));
+        } else {
+            (self.commits, self.published) = Default::default();
+        }
+    }
+
+    /// The server dies, with what it has not sent. Clients may have what it has sent.
+    pub fn kill(&mut self, server: usize) {
+        for client in 0..CLIENTS {
+            self.subscribe(client, server, false);
+            self.clients[client].updates[server].clear();
+            if self.clients[client].snapshots == Some(server) {
+                self.clients[client].generation += 1;
+            }
+        }
+        let dead = &mut self.servers[server];
+        (dead.machine, dead.is_in_sync) = (None, false);
+        dead.requests.clear();
+        dead.to_leader.clear();
+        // A part of what it has sent to the other server is on its way.
+    }
+
+    /// The server becomes the active one. It must have every update that was published.
+    pub fn lead(&mut self, server: usize) {
+        let id = self.new_id();
+        self.server(server, |machine, now, actions| machine.on_active(now, id, actions));
+    }
+
+    /// Checks that a server which is about to lead has all that was published, and nothing else than what was committed.
+    pub fn check_successor(&mut self, server: usize) {
+        let machine = self.servers[server].machine.as_ref().unwrap();
+        let mut state = Map::new();
+        // The number of the last update that it has is not public: it is the one whose state it has.
+        let mut is_known = state == *machine.map() && self.published == 0;
+        let mut sequence = 0;
+        for (number, update) in &self.commits {
+            state.apply(update.clone());
+            if *number >= self.published && same_values(&state, machine.map()) {
+                (is_known, sequence) = (true, *number);
+                break;
+            }
+        }
+        assert!(is_known, "an update up to {} was lost: {:?}, {:?}", self.published, machine.map(), self.commits);
+        self.commits.retain(|number, _| *number <= sequence);
+        self.is_new = true;
+    }
+
+    pub fn client(
+        &mut self,
+        client: usize,
+        call: impl FnOnce(&mut ClientMachine, Instant, &mut VecDeque<ClientAction>),
+    ) {
+        let mut actions = VecDeque::new();
+        call(&mut self.clients[client].machine, self.now, &mut actions);
+        for action in actions {
+            let this = &mut self.clients[client];
+            match action {
+                ClientAction::Ask { server, mut request } => {
+                    this.snapshots = Some(server);
+                    this.generation += 1;
+                    this.answers.clear();
+                    request.push_front(Message::from(format!("{client} {}", this.generation)));
+                    if self.servers[server].machine.is_some() {
+                        self.servers[server].requests.push_back(request);
+                    }
+                }
+                ClientAction::Send(update) => {
+                    for (queue, server) in this.updates.iter_mut().zip(&self.servers) {
+                        if server.machine.is_some() {
+                            queue.push_back(update.clone());
+                        }
+                    }
+                }
+                ClientAction::Report(ClientEvent::Snapshot { sequence, .. }) => this.last_sequence = sequence,
+                ClientAction::Report(ClientEvent::Update { update, .. }) => {
+                    assert!(update.sequence() > this.last_sequence, "updates are reported in order");
+                    this.last_sequence = update.sequence();
+                }
+                ClientAction::Report(ClientEvent::Malformed(message)) => panic!("{message:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    pub fn server(
+        &mut self,
+        server: usize,
+        call: impl FnOnce(&mut ServerMachine, Instant, &mut VecDeque<ServerAction>),
+    ) {
+        let Some(mut machine) = self.servers[server].machine.take() else { return };
+        let mut actions = VecDeque::new();
+        call(&mut machine, self.now, &mut actions);
+        self.perform(server, &mut actions);
+        // The pieces of snapshots, and the messages to the other server.
+        for _ in 0..4 {
+            let Some(mut piece) = machine.next_piece(self.now) else { break };
+            let address = piece.pop_front().unwrap();
+            let (client, generation) = address.as_str().unwrap().split_once(' ').unwrap();
+            let client = &mut self.clients[client.parse::<usize>().unwrap()];
+            let outcome = if generation != client.generation.to_string() {
+                Piece::Unroutable
+            } else if client.answers.len() >= ROOM {
+                Piece::Refused
+            } else {
+                client.answers.push_back(piece);
+                Piece::Sent
+            };
+            machine.on_piece(self.now, outcome);
+        }
+        for _ in 0..4 {
+            let Some(mut piece) = machine.next_peer_piece(self.now) else { break };
+            piece.pop_front();
+            let queue = &mut self.servers[server].to_follower;
+            let outcome = if queue.len() >= ROOM { Piece::Refused } else { Piece::Sent };
+            if outcome == Piece::Sent {
+                if piece[1] == "UPDATE" && !is_reserved(&piece[2]) {
+                    let update = KvMsg::from_multipart(Format::Full, piece[2..].into()).unwrap();
+                    self.commits.entry(update.sequence()).or_insert(update);
+                }
+                queue.push_back(piece);
+            }
+            machine.on_peer_piece(self.now, outcome, &mut actions);
+        }
+        self.servers[server].machine = Some(machine);
+        self.perform(server, &mut actions);
+    }
+
+    fn perform(&mut self, server: usize, actions: &mut VecDeque<ServerAction>) {
+        while let Some(action) = actions.pop_front() {
+            match action {
+                ServerAction::Publish(message) => self.publish(server, &message),
+                ServerAction::SendToPeer(message) => self.servers[server].to_leader.push_back(message),
+                ServerAction::Report(ServerEvent::PeerInSync) => self.servers[1 - server].is_in_sync = true,
+                ServerAction::Report(ServerEvent::PeerLost) => self.servers[1 - server].is_in_sync = false,
+                ServerAction::Report(ServerEvent::Malformed(message)) => panic!("{message:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    fn publish(&mut self, server: usize, message: &Multipart) {
+        let update = KvMsg::from_multipart(Format::Full, message.clone()).unwrap();
+        if !is_reserved(update.key()) {
+            let is_next = update.sequence() == self.published + 1;
+            let is_later = self.is_new && update.sequence() > self.published;
+            assert!(is_next || is_later, "{update} is published after {}: {:?}", self.published, self.commits);
+            self.is_new = false;
+            self.published = update.sequence();
+            self.commits.insert(update.sequence(), update.clone());
+        }
+        for client in &mut self.clients {
+            let topics = client.machine.topics();
+            if client.subscribed[server] && topics.iter().any(|topic| update.key().starts_with(topic)) {
+                client.published[server].push_back(message.clone());
+            }
+        }
+    }
+
+    /// Connects the subscriber of a client to a server, or cuts the connection.
+    pub fn subscribe(&mut self, client: usize, server: usize, on: bool) {
+        if self.clients[client].subscribed[server] == on || on && self.servers[server].machine.is_none() {
+            return;
+        }
+        self.clients[client].subscribed[server] = on;
+        // All clients have different subtrees, so each is the first and the last one of its count.
+        for topic in self.clients[client].machine.topics() {
+            let message = [&[u8::from(on)][..], &topic].concat();
+            self.server(server, |machine, _, actions| machine.on_subscription(message.into(), actions));
+        }
+    }
+
+    /// Makes an update of a random client.
+    pub fn set(&mut self, client: usize, key: usize, ttl: Option<u64>) {
+        self.texts += 1;
+        let mut update = KvMsg::new(KEYS[key], self.texts.to_string());
+        if let Some(ttl) = ttl {
+            update.set_property("ttl", &ttl.to_string()).unwrap();
+        }
+        self.client(client, |machine, now, actions| machine.on_update(now, update, actions).unwrap());
+    }
+
+    /// Delivers one message of a queue. Returns whether there was one.
+    pub fn deliver(&mut self, queue: Queue) -> bool {
+        let Some(message) = self.queue(queue).and_then(VecDeque::pop_front) else { return false };
+        match queue {
+            Queue::Answers(client) => {
+                let Some(server) = self.clients[client].snapshots else { return true };
+                self.client(client, |machine, now, actions| machine.on_snapshot(now, server, message, actions));
+            }
+            Queue::Published(client, server) => {
+                self.client(client, |machine, now, actions| machine.on_published(now, server, message, actions));
+            }
+            Queue::Updates(_, server) => {
+                self.server(server, |machine, now, actions| machine.on_update(now, message, actions));
+            }
+            Queue::Requests(server) => {
+                self.server(server, |machine, _, actions| machine.on_request(message, actions));
+            }
+            Queue::ToLeader(server) => {
+                let mut message = message;
+                message.push_front("follower");
+                self.server(1 - server, |machine, now, actions| machine.on_follower(now, message, actions));
+            }
+            Queue::ToFollower(server) => self.server(1 - server, |machine, now, actions| {
+                machine.on_leader(now, message, actions);
+                machine.acknowledge(actions);
+            }),
+        }
+        true
+    }
+
+    pub fn queue(&mut self, queue: Queue) -> Option<&mut VecDeque<Multipart>> {
+        let servers = self.servers.len();
+        let is_there = |server: usize| server < servers;
+        match queue {
+            Queue::Answers(client) => Some(&mut self.clients[client].answers),
+            Queue::Published(client, server) if is_there(server) => Some(&mut self.clients[client].published[server]),
+            Queue::Updates(client, server) if is_there(server) => Some(&mut self.clients[client].updates[server]),
+            Queue::Requests(server) if is_there(server) => Some(&mut self.servers[server].requests),
+            Queue::ToLeader(server) if servers == 2 => Some(&mut self.servers[server].to_leader),
+            Queue::ToFollower(server) if servers == 2 => Some(&mut self.servers[server].to_follower),
+            _ => None,
+        }
+    }
+
+    pub fn pass(&mut self, time: Duration) {
+        self.now += time;
+        for server in 0..self.servers.len() {
+            self.server(server, |machine, now, actions| machine.on_tick(now, actions));
+        }
+        for client in 0..CLIENTS {
+            self.client(client, |machine, now, actions| machine.on_tick(now, actions));
+        }
+    }
+
+    /// Delivers everything, without losses, for a time.
+    pub fn run_for(&mut self, time: Duration) {
+        const STEP: Duration = Duration::from_millis(200);
+        let end = self.now + time;
+        while self.now < end {
+            for client in 0..CLIENTS {
+                for server in 0..self.servers.len() {
+                    self.subscribe(client, server, true);
+                }
+            }
+            let mut any = true;
+            while any {
+                any = Queue::all().into_iter().filter(|queue| self.deliver(*queue)).count() != 0;
+            }
+            self.pass(STEP);
+        }
+    }
+
+    /// Checks that every client has exactly the map of the active server.
+    pub fn check_maps(&self) {
+        let machine = self.servers[self.active().unwrap()].machine.as_ref().unwrap();
+        for (client, subtree) in self.clients.iter().zip(SUBTREES) {
+            let expected: Vec<_> =
+                machine.map().messages().filter(|message| message.key().starts_with(subtree.as_bytes())).collect();
+            let copy: Vec<_> = client.machine.map().messages().collect();
+            let values = |messages: &[KvMsg]| -> Vec<_> {
+                messages
+                    .iter()
+                    .map(|message| (message.key().clone(), message.sequence(), message.body().clone()))
+                    .collect()
+            };
+            assert_eq!(values(&copy), values(&expected), "the copy of {subtree:?}");
+            assert!(client.machine.sequence().is_some(), "{subtree:?} is not in sync");
+        }
+    }
+
+    /// Checks that no update was applied twice, and that no value ended twice.
+    pub fn check_commits(&self) {
+        let (mut uuids, mut deleted) = (BTreeSet::new(), BTreeSet::new());
+        for update in self.commits.values() {
+            let is_first = match update.body().is_empty() {
+                true => deleted.insert(update.key()),
+                false => {
+                    deleted.remove(update.key());
+                    uuids.insert(update.uuid().unwrap())
+                }
+            };
+            assert!(is_first, "{update} in {:?}", self.commits);
+        }
+    }
+}
+
+fn same_values(one: &Map, other: &Map) -> bool {
+    one.len() == other.len()
+        && one.messages().zip(other.messages()).all(|(one, other)| {
+            (one.key(), one.sequence(), one.body()) == (other.key(), other.sequence(), other.body())
+        })
+}
+
+/// A queue of the network, by the client and the server.
+#[derive(Debug, Clone, Copy)]
+pub enum Queue {
+    Answers(usize),
+    Published(usize, usize),
+    Updates(usize, usize),
+    Requests(usize),
+    ToLeader(usize),
+    ToFollower(usize),
+}
+
+impl Queue {
+    pub fn all() -> Vec<Queue> {
+        let mut all = vec![];
+        for server in 0..2 {
+            all.extend([Queue::Requests(server), Queue::ToLeader(server), Queue::ToFollower(server)]);
+            for client in 0..CLIENTS {
+                all.extend([Queue::Published(client, server), Queue::Updates(client, server)]);
+            }
+        }
+        all.extend((0..CLIENTS).map(Queue::Answers));
+        all
+    }
+}
