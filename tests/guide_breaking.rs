@@ -1,4 +1,4 @@
-//! The patterns of the guide's chapter 4 while their programs are killed, paused and started again at random.
+//! The patterns of the guide's chapters 4 and 5 while their programs are killed, paused and started again at random.
 //!
 //! Requests flow all the time. Each is answered by its own reply, or its error says that it is not; at the end, when
 //! all programs run again, requests are answered again.
@@ -6,6 +6,8 @@
 //! The environment: `ZMQ_BREAK_SECONDS` is the time for each test (4), `ZMQ_BREAK_SEED` the seed, which each test prints.
 //! `ZMQ_BREAK_SECONDS=600 cargo test --test guide_breaking` runs them for ten minutes.
 
+#[path = "guide_breaking/clone.rs"]
+mod clone;
 mod common;
 #[path = "guide_breaking/freelance.rs"]
 mod freelance;

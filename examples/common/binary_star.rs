@@ -1,5 +1,7 @@
 //! The common part of the Binary Star servers: their arguments, and the lines that they print.
 
+#![allow(dead_code, reason = "every program uses its own part")]
+
 use std::time::Duration;
 
 use clap::Args;

@@ -1,0 +1,262 @@
+//! Clone, model six: servers and clients are killed, paused and started again, one server at a time, when the other has all
+//! updates. Each client ends with exactly the server's map, no update is lost that any client has seen, and each value
+//! ends once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use zmq::{Context, Errno, Message};
+use zmq_patterns::clone::{Client, ClientEvent, Endpoints, KvMsg, Model};
+
+use crate::common::guide::{Port, example};
+use crate::common::rng::{Rng, seed};
+use crate::common::{Process, variable};
+use crate::{RECOVERY, Victim};
+
+const HEARTBEAT: &str = "150";
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// What the lines of a server say about the pair.
+#[derive(Default, Debug)]
+struct Standing {
+    is_active: bool,
+    peer_has_all: bool,
+}
+
+impl Standing {
+    fn read(&mut self, line: &str) {
+        if line.ends_with("ready active") {
+            (self.is_active, self.peer_has_all) = (true, false);
+        } else if line.ends_with("ready passive") || line.contains("may have taken over") {
+            *self = Standing::default();
+        } else if line == "I: the passive server has all updates" {
+            self.peer_has_all = true;
+        } else if line.starts_with("W: the passive server is silent") {
+            self.peer_has_all = false;
+        }
+        assert!(!line.starts_with("E: "), "{line}");
+    }
+}
+
+/// A client of the test itself, and what it has seen.
+struct Observer {
+    client: Client,
+    subtree: &'static str,
+    number: u32,
+    made: u32,
+    /// The keys that have values for ever.
+    seen: BTreeSet<Message>,
+    ended: BTreeMap<Message, u32>,
+}
+
+impl Observer {
+    fn new(context: &Context, number: u32, subtree: &'static str, servers: &[Endpoints; 2]) -> Observer {
+        let client = Client::new(context, Model::Six).subtree(subtree);
+        let mut client = client.ttl(Duration::from_millis(700)).retry(Duration::from_millis(300));
+        servers.iter().for_each(|server| client.connect(server.clone()).unwrap());
+        Observer { client, subtree, number, made: 0, seen: BTreeSet::new(), ended: BTreeMap::new() }
+    }
+
+    /// Handles the events that are there.
+    fn run(&mut self) {
+        let mut timeout = MOMENT;
+        while let Some(event) = self.client.wait(timeout).unwrap() {
+            timeout = Duration::ZERO;
+            match event {
+                ClientEvent::Update { update, .. } if update.key().starts_with(b"/ttl/") => {
+                    if update.body().is_empty() {
+                        *self.ended.entry(update.key().clone()).or_default() += 1;
+                    }
+                }
+                ClientEvent::Update { update, .. } if !update.key().starts_with(b"/client/") => {
+                    assert!(!update.body().is_empty(), "{update} was deleted");
+                    self.seen.insert(update.key().clone());
+                }
+                ClientEvent::Snapshot { .. } => {
+                    let own = self.client.map().iter().map(|(key, _)| key);
+                    let keys = own.filter(|key| !key.starts_with(b"/ttl/") && !key.starts_with(b"/client/"));
+                    self.seen.extend(keys.cloned());
+                }
+                ClientEvent::Unconfirmed(update) => panic!("{update} was never published"),
+                ClientEvent::Malformed(message) => panic!("{message:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    fn update(&mut self, rng: &mut Rng) {
+        // Ten sends of each, every 300 milliseconds, must reach a server: few wait at any time.
+        if self.client.unconfirmed() > 100 || self.client.sequence().is_none() {
+            return;
+        }
+        self.made += 1;
+        let (key, ttl) = match rng.one_in(10) {
+            true => (format!("/ttl/{}/{}", self.number, self.made), Some(Duration::from_secs(1))),
+            false => (format!("/{}/{}", self.number, self.made), None),
+        };
+        match self.client.set(KvMsg::new(key, self.made.to_string()), ttl) {
+            Err(failed) if failed.errno() != Errno::EAGAIN => panic!("{failed}"),
+            _ => {}
+        }
+    }
+}
+
+struct World {
+    servers: [Victim; 2],
+    standings: [Standing; 2],
+    clients: Vec<Victim>,
+    observers: Vec<Observer>,
+    makes_updates: bool,
+    rng: Rng,
+}
+
+impl World {
+    fn run_for(&mut self, time: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < time {
+            self.run_once();
+        }
+    }
+
+    fn run_once(&mut self) {
+        for (victim, standing) in self.servers.iter().zip(&mut self.standings) {
+            match &victim.process {
+                Some(process) => {
+                    while let Some(line) = process.line_within(Duration::ZERO) {
+                        standing.read(&line);
+                    }
+                }
+                None => *standing = Standing::default(),
+            }
+        }
+        for client in &self.clients {
+            while client.process.as_ref().and_then(|process| process.line_within(Duration::ZERO)).is_some() {}
+        }
+        for observer in &mut self.observers {
+            observer.run();
+            if self.makes_updates && self.rng.coin() {
+                observer.update(&mut self.rng);
+            }
+        }
+    }
+
+    /// Runs until a condition holds.
+    fn run_until(&mut self, what: &str, holds: impl Fn(&World) -> bool) {
+        let start = Instant::now();
+        while !holds(self) {
+            assert!(start.elapsed() < RECOVERY, "{what} does not come true: {:?}", self.standings);
+            self.run_once();
+        }
+    }
+
+    /// Whether a server may be broken: the other one has all updates.
+    fn is_safe(&self) -> bool {
+        self.standings.iter().any(|standing| standing.is_active && standing.peer_has_all)
+    }
+
+    /// Whether all clients have the same map, and nothing is under way.
+    fn is_quiet(&self) -> bool {
+        let [first, others @ ..] = &self.observers[..] else { unreachable!() };
+        let sequence = first.client.sequence();
+        let is_over = |observer: &Observer| {
+            let map = observer.client.map();
+            observer.client.unconfirmed() == 0 && map.subtree("/ttl/").next().is_none()
+        };
+        sequence.is_some()
+            && self.observers.iter().all(is_over)
+            && others.iter().all(|other| {
+                let subtree = other.subtree.as_bytes();
+                let expected = first.client.map().messages().filter(|message| message.key().starts_with(subtree));
+                other.client.sequence().is_some() && other.client.map().messages().eq(expected)
+            })
+    }
+}
+
+#[test]
+fn clone_clients_end_with_the_map_of_the_server_while_all_are_broken() {
+    let reserve = || [(); 5].map(|()| Port::reserve());
+    let ports = [reserve(), reserve()];
+    let server = |index: usize| {
+        let roles = ["primary", "backup"];
+        let (role, other) = (roles[index], roles[1 - index]);
+        let [snapshots, publisher, updates, state, replica] = ports[index].each_ref().map(Port::bind);
+        let [.., peer_state, peer_replica] = ports[1 - index].each_ref().map(Port::connect);
+        let arguments = [
+            (format!("--{role}-snapshots"), snapshots),
+            (format!("--{role}-publisher"), publisher),
+            (format!("--{role}-updates"), updates),
+            (format!("--{role}-state"), state),
+            (format!("--{role}-replica"), replica),
+            (format!("--{other}-peer"), peer_state),
+            (format!("--{other}-replica-peer"), peer_replica),
+            ("--heartbeat".to_owned(), HEARTBEAT.to_owned()),
+        ];
+        let role = format!("--{role}");
+        Victim::new(move || {
+            let rest = arguments.iter().flat_map(|(name, value)| [name.as_str(), value]);
+            let all: Vec<&str> = [&*role].into_iter().chain(rest).collect();
+            Process::start(example("clonesrv6"), &all)
+        })
+    };
+    let endpoints = ports.each_ref().map(|ports| {
+        let [snapshots, publisher, updates, ..] = ports.each_ref().map(Port::connect);
+        Endpoints::new(snapshots, publisher, updates)
+    });
+    let client = |_| {
+        let names = ["first", "second"].into_iter().zip(endpoints.clone());
+        let arguments: Vec<String> = names
+            .flat_map(|(name, endpoints)| {
+                let Endpoints { snapshots, publisher, updates, .. } = endpoints;
+                let parts = [("snapshots", snapshots), ("publisher", publisher), ("updates", updates)];
+                parts.into_iter().flat_map(move |(part, endpoint)| [format!("--{name}-{part}"), endpoint])
+            })
+            .chain(["--pause", "10", "--ttl", "700"].map(str::to_owned))
+            .collect();
+        Victim::new(move || {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            Process::start(example("clonecli6"), &arguments)
+        })
+    };
+
+    let seed = seed("ZMQ_BREAK_SEED");
+    let time = Duration::from_secs(variable("ZMQ_BREAK_SECONDS").unwrap_or(4));
+    println!("clone, model six: ZMQ_BREAK_SEED={seed}");
+    let context = Context::new().unwrap();
+    let observers = [(0, ""), (1, ""), (2, "/2/")];
+    let mut world = World {
+        servers: [server(0), server(1)],
+        standings: Default::default(),
+        clients: (0..2).map(client).collect(),
+        observers: observers.map(|(number, subtree)| Observer::new(&context, number, subtree, &endpoints)).into(),
+        makes_updates: true,
+        rng: Rng::new(seed),
+    };
+    let start = Instant::now();
+    while start.elapsed() < time {
+        world.run_until("that a server may be broken", World::is_safe);
+        let (server, client) = (world.rng.below(2), world.rng.below(2));
+        let mut rng = world.rng.fork();
+        let what = world.clients[client].do_something(&mut rng);
+        println!("{:>8.3} s: client {client} {what}", start.elapsed().as_secs_f64());
+        let what = world.servers[server].do_something(&mut rng);
+        println!("{:>8.3} s: server {server} {what}", start.elapsed().as_secs_f64());
+        world.run_for(Duration::from_millis(rng.below(1500) as u64));
+        world.servers[server].heal();
+        println!("{:>8.3} s: server {server} goes on", start.elapsed().as_secs_f64());
+    }
+    world.clients.iter_mut().for_each(Victim::heal);
+    world.run_until("that a server may be broken", World::is_safe);
+    world.makes_updates = false;
+    // They make updates all the time.
+    world.clients.clear();
+    world.run_until("that all have the same map", World::is_quiet);
+
+    let map = world.observers[0].client.map();
+    for observer in &world.observers {
+        let lost: Vec<_> = observer.seen.iter().filter(|key| map.get(key).is_none()).collect();
+        assert!(lost.is_empty(), "{lost:?} were lost, with ZMQ_BREAK_SEED={seed}");
+        assert!(observer.ended.values().all(|count| *count == 1), "{:?}, with ZMQ_BREAK_SEED={seed}", observer.ended);
+        let (made, gaps) = (observer.made, observer.client.statistics().gaps);
+        println!("{made} updates, {} seen, {} ended, {gaps} gaps", observer.seen.len(), observer.ended.len());
+    }
+}
