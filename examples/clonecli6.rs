@@ -37,27 +37,27 @@ const SUBTREE: &str = "/client/";
 #[derive(Parser)]
 struct Args {
     /// The endpoint of the first server for snapshots
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://localhost:5556")]
+    #[arg(long, value_name = "URL", default_value = "tcp://localhost:5556")]
     first_snapshots: String,
 
     /// The endpoint of the first server's publisher
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://localhost:5557")]
+    #[arg(long, value_name = "URL", default_value = "tcp://localhost:5557")]
     first_publisher: String,
 
     /// The endpoint of the first server for updates
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://localhost:5558")]
+    #[arg(long, value_name = "URL", default_value = "tcp://localhost:5558")]
     first_updates: String,
 
     /// The endpoint of the second server for snapshots
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://localhost:5566")]
+    #[arg(long, value_name = "URL", default_value = "tcp://localhost:5566")]
     second_snapshots: String,
 
     /// The endpoint of the second server's publisher
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://localhost:5567")]
+    #[arg(long, value_name = "URL", default_value = "tcp://localhost:5567")]
     second_publisher: String,
 
     /// The endpoint of the second server for updates
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://localhost:5568")]
+    #[arg(long, value_name = "URL", default_value = "tcp://localhost:5568")]
     second_updates: String,
 
     /// The pause between two updates, in milliseconds

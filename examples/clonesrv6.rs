@@ -50,59 +50,59 @@ struct Args {
     backup: bool,
 
     /// The endpoint of the primary for snapshots
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://*:5556")]
+    #[arg(long, value_name = "URL", default_value = "tcp://*:5556")]
     primary_snapshots: String,
 
     /// The endpoint of the primary's publisher
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://*:5557")]
+    #[arg(long, value_name = "URL", default_value = "tcp://*:5557")]
     primary_publisher: String,
 
     /// The endpoint of the primary for the updates of clients
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://*:5558")]
+    #[arg(long, value_name = "URL", default_value = "tcp://*:5558")]
     primary_updates: String,
 
     /// The endpoint of the backup for snapshots
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://*:5566")]
+    #[arg(long, value_name = "URL", default_value = "tcp://*:5566")]
     backup_snapshots: String,
 
     /// The endpoint of the backup's publisher
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://*:5567")]
+    #[arg(long, value_name = "URL", default_value = "tcp://*:5567")]
     backup_publisher: String,
 
     /// The endpoint of the backup for the updates of clients
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://*:5568")]
+    #[arg(long, value_name = "URL", default_value = "tcp://*:5568")]
     backup_updates: String,
 
     /// The endpoint at which the primary publishes its state
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://*:5003")]
+    #[arg(long, value_name = "URL", default_value = "tcp://*:5003")]
     primary_state: String,
 
     /// The endpoint at which the backup publishes its state
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://*:5004")]
+    #[arg(long, value_name = "URL", default_value = "tcp://*:5004")]
     backup_state: String,
 
     /// The endpoint at which the primary sends the backup its updates
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://*:5005")]
+    #[arg(long, value_name = "URL", default_value = "tcp://*:5005")]
     primary_replica: String,
 
     /// The endpoint at which the backup sends the primary its updates
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://*:5006")]
+    #[arg(long, value_name = "URL", default_value = "tcp://*:5006")]
     backup_replica: String,
 
     /// The endpoint at which the backup finds the primary's state
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://localhost:5003")]
+    #[arg(long, value_name = "URL", default_value = "tcp://localhost:5003")]
     primary_peer: String,
 
     /// The endpoint at which the primary finds the backup's state
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://localhost:5004")]
+    #[arg(long, value_name = "URL", default_value = "tcp://localhost:5004")]
     backup_peer: String,
 
     /// The endpoint at which the backup finds the primary's updates
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://localhost:5005")]
+    #[arg(long, value_name = "URL", default_value = "tcp://localhost:5005")]
     primary_replica_peer: String,
 
     /// The endpoint at which the primary finds the backup's updates
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://localhost:5006")]
+    #[arg(long, value_name = "URL", default_value = "tcp://localhost:5006")]
     backup_replica_peer: String,
 
     /// The interval of all heartbeats, in milliseconds; a server that is silent for two of them is dead

@@ -38,7 +38,8 @@ pub enum ClientEvent {
         /// The server.
         server: usize,
     },
-    /// The server has not published an update of this client, however often it was sent.
+    /// The client has not seen that a server has published its update, however often it was sent. The update was lost, or its
+    /// value ended or was replaced before the client saw it.
     Unconfirmed(KvMsg),
     /// A message that is none of the protocol was dropped.
     Malformed(Multipart),

@@ -61,9 +61,9 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// A server of this role. Each has two endpoints for the other one: it publishes its state at the first, as a
-    /// [`BinaryStar`] does, and sends its updates at the second. The pairs are an own endpoint, which is bound, and
-    /// that of the other server.
+    /// A server of this role. It publishes its state at an endpoint of `states`, as a [`BinaryStar`] does, and sends its
+    /// updates to the other server at one of `updates`. The first endpoint of each is its own, which is bound, and the second
+    /// that of the other server, to which it connects.
     pub fn new<E: Into<String>>(role: Role, states: (E, E), updates: (E, E)) -> Pair {
         let both = |(own, other): (E, E)| (own.into(), other.into());
         Pair { role, states: both(states), updates: both(updates), timing: Timing::default(), witness: None }
