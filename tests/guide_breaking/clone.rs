@@ -63,14 +63,16 @@ impl Observer {
         while let Some(event) = self.client.wait(timeout).unwrap() {
             timeout = Duration::ZERO;
             match event {
-                ClientEvent::Update { update, .. } if update.key().starts_with(b"/ttl/") => {
-                    if update.body().is_empty() {
-                        *self.ended.entry(update.key().clone()).or_default() += 1;
+                ClientEvent::Update { update, .. } => {
+                    let (key, has_ended) = (update.key(), update.body().is_empty());
+                    let ends = key.starts_with(b"/ttl/");
+                    if ends && has_ended {
+                        *self.ended.entry(key.clone()).or_default() += 1;
                     }
-                }
-                ClientEvent::Update { update, .. } if !update.key().starts_with(b"/client/") => {
-                    assert!(!update.body().is_empty(), "{update} was deleted");
-                    self.seen.insert(update.key().clone());
+                    if !ends && !key.starts_with(b"/client/") {
+                        assert!(!has_ended, "{update} was deleted");
+                        self.seen.insert(key.clone());
+                    }
                 }
                 ClientEvent::Snapshot { .. } => {
                     let own = self.client.map().iter().map(|(key, _)| key);
