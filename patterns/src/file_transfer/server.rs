@@ -21,7 +21,8 @@ const MARK: u32 = 32;
 ///
 /// It serves many clients at once, a chunk each in turn, and waits for none of them. Make the server first and bind its
 /// socket then: [`Server::new`] sets ZMQ_SNDHWM to 32 chunks for each client, which bounds the memory. That is enough for
-/// clients with a credit up to 16. Chunks for a client whose queue is full are offered again every 5 ms; none is dropped.
+/// clients with a credit up to 16. Chunks for a client whose queue is full are offered again with its next request, and
+/// every 5 ms; none is dropped.
 ///
 /// ```
 /// use std::io::Cursor;

@@ -301,6 +301,27 @@ fn server_machine_bounds_the_requests_of_a_client_and_keeps_their_order() {
     assert!(server.next_chunk().is_none() && server.next_tick().is_none());
 }
 
+/// A client that has room again says so by its next request, and is not offered its chunk twice.
+#[deadline::test]
+fn server_machine_offers_a_chunk_again_with_the_next_request() {
+    let mut server = ServerMachine::new();
+    let mut events = VecDeque::new();
+    let now = Instant::now();
+    for offset in ["0", "1"] {
+        server.on_message(request("a", &[FETCH, offset, "1"]), &mut events);
+        assert!(server.next_chunk().is_some());
+        server.on_full(now, "x".into());
+        assert!(server.next_chunk().is_none());
+    }
+    server.on_message(request("a", &[FETCH, "2", "1"]), &mut events);
+    server.on_tick(server.next_tick().unwrap());
+    for offset in 0..3 {
+        assert_eq!(server.next_chunk().unwrap().offset, offset);
+        server.on_sent(1);
+    }
+    assert!(server.next_chunk().is_none() && server.next_tick().is_none() && events.is_empty());
+}
+
 #[deadline::test]
 fn client_machine_gives_up_after_its_patience_and_waits_longer_each_time() {
     let start = Instant::now();

@@ -1,6 +1,7 @@
 //! `ServerMachine`: the requests of the clients, and whose chunk is sent next.
 
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::time::{Duration, Instant};
 
 use zmq::{Message, Multipart};
@@ -59,7 +60,7 @@ pub struct ServerMachine {
     clients: HashMap<Message, Client>,
     /// The clients to which chunks can be sent.
     ready: VecDeque<Message>,
-    /// The clients that have no room.
+    /// The clients that had no room since the last tick. Some of them may be ready again.
     full: VecDeque<Message>,
     retry_at: Option<Instant>,
     statistics: ServerStatistics,
@@ -69,6 +70,8 @@ pub struct ServerMachine {
 struct Client {
     requests: VecDeque<Wanted>,
     unsent: Option<Message>,
+    /// Whether it had no room, and no request of it has come since.
+    is_full: bool,
 }
 
 #[derive(Debug)]
@@ -128,9 +131,15 @@ impl ServerMachine {
                 self.statistics.refused += 1;
                 events.push_back(ServerEvent::TooManyRequests(id.clone()));
             }
-            Some(client) => client.requests.push_back(wanted),
+            Some(client) => {
+                client.requests.push_back(wanted);
+                // A client that keeps to a credit has received a chunk, so there may be room.
+                if mem::take(&mut client.is_full) {
+                    self.ready.push_back(id.clone());
+                }
+            }
             None => {
-                self.clients.insert(id.clone(), Client { requests: [wanted].into(), unsent: None });
+                self.clients.insert(id.clone(), Client { requests: [wanted].into(), unsent: None, is_full: false });
                 self.ready.push_back(id.clone());
             }
         }
@@ -164,6 +173,7 @@ impl ServerMachine {
     pub fn on_full(&mut self, now: Instant, content: Message) {
         let Some((id, mut client)) = self.take_front() else { return };
         client.unsent = Some(content);
+        client.is_full = true;
         self.clients.insert(id.clone(), client);
         self.full.push_back(id);
         self.retry_at.get_or_insert_with(|| later(now, RETRY));
@@ -180,7 +190,11 @@ impl ServerMachine {
     pub fn on_tick(&mut self, now: Instant) {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
-            self.ready.append(&mut self.full);
+            for id in mem::take(&mut self.full) {
+                if self.clients.get_mut(&id).is_some_and(|client| mem::take(&mut client.is_full)) {
+                    self.ready.push_back(id);
+                }
+            }
         }
     }
 
