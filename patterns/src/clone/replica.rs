@@ -28,7 +28,7 @@ pub(super) struct Replica {
     pub map: Map,
     subtree: Message,
     /// The last update of each key that came before the end of the snapshot.
-    meanwhile: HashMap<Message, KvMsg>,
+    pub meanwhile: HashMap<Message, KvMsg>,
     /// The number of the snapshot, once its end has come.
     end: Option<u64>,
     server: Option<Uuid>,

@@ -98,7 +98,7 @@ fn check(servers: usize, steps: Vec<Step>) {
         do_step(&mut world, step);
     }
     do_step(&mut world, Step::Restart);
-    world.run_for(Duration::from_secs(12));
+    world.run_for(Duration::from_secs(25));
     world.check_maps();
     world.check_commits();
     assert!(world.clients.iter().all(|client| client.machine.unconfirmed() == 0));

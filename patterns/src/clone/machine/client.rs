@@ -239,6 +239,8 @@ impl ClientMachine {
         self.statistics.snapshots += 1;
         let sequence = self.replica.sequence();
         actions.push_back(ClientAction::Report(ClientEvent::Snapshot { server, sequence }));
+        // Another server may have it from now on.
+        self.unconfirmed.values_mut().for_each(|waits| waits.sends = 0);
         self.resend(now, Duration::ZERO, actions);
     }
 

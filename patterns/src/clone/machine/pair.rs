@@ -53,6 +53,8 @@ pub(super) struct Follower {
 #[derive(Debug)]
 pub(super) struct Following {
     pub replica: Replica,
+    /// The ids of updates that come before the end of the snapshot. The server does not know them before it has the values.
+    ids: Vec<Uuid>,
     heard: Instant,
     /// Whether a message has come since the last acknowledgement.
     ack_is_due: bool,
@@ -106,7 +108,8 @@ impl ServerMachine {
         if replica.is_complete() {
             self.map = replica.map;
         } else {
-            for message in replica.map.messages() {
+            for message in replica.map.messages().chain(replica.meanwhile.into_values()) {
+                message.uuid().into_iter().for_each(|uuid| self.recent.insert(uuid));
                 self.map.apply_if_newer(message);
             }
         }
@@ -129,7 +132,7 @@ impl ServerMachine {
 
     /// Asks the other server for its map and updates.
     fn follow(&mut self, now: Instant, actions: &mut VecDeque<ServerAction>) {
-        let following = Following { replica: Replica::default(), heard: now, ack_is_due: false };
+        let following = Following { replica: Replica::default(), ids: Vec::new(), heard: now, ack_is_due: false };
         if let Some(old) = self.following.replace(following)
             && old.replica.is_complete()
         {
@@ -149,7 +152,7 @@ impl ServerMachine {
         following.heard = now;
         following.ack_is_due = true;
         let (is_entry, message, left) = match from {
-            FromLeader::Ids(ids) => return ids.into_iter().for_each(|id| self.recent.insert(id)),
+            FromLeader::Ids(ids) => return following.ids.extend(ids),
             FromLeader::Value { is_entry, message, left } => (is_entry, message, left),
         };
         let (key, uuid) = (message.key().clone(), message.uuid());
@@ -157,6 +160,7 @@ impl ServerMachine {
         let outcome = if is_entry && key == END {
             let end = replica.on_end(&message);
             if end == Ok(true) {
+                std::mem::take(&mut following.ids).into_iter().for_each(|id| self.recent.insert(id));
                 let sequence = replica.sequence();
                 actions.push_back(ServerAction::Report(ServerEvent::InSync { sequence }));
             }
@@ -172,9 +176,15 @@ impl ServerMachine {
                 let expiry = left.map(|left| (later(now, Duration::from_millis(left)), sequence));
                 self.expiries.set(&key, expiry);
             }
-            // An update that waits is older, or this one.
-            self.pending.remove(&key);
-            uuid.into_iter().for_each(|uuid| self.recent.insert(uuid));
+            if applied.is_ok() {
+                if replica.is_complete() {
+                    // An update that waits is older, or this one.
+                    self.pending.remove(&key);
+                    uuid.into_iter().for_each(|uuid| self.recent.insert(uuid));
+                } else {
+                    following.ids.extend(uuid);
+                }
+            }
             applied.map(drop)
         };
         if outcome == Err(Gap) {
