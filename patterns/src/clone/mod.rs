@@ -43,7 +43,8 @@
 //!
 //! - The death of the only server, or of both: there is no file. The clients keep their maps, and get that of the server
 //!   that is started next, which is empty.
-//! - The death of the active server before the passive one has its map ([`ServerEvent::PeerInSync`]).
+//! - The death of the active server before the passive one has its map ([`ServerEvent::PeerInSync`]). The same if it stands
+//!   still for one and a half heartbeats then: the passive one becomes active with what it has, and the other one follows it.
 //! - Two servers that do not hear each other, without a witness: see [`binary_star`](crate::binary_star).
 //! - Updates that two clients make at once: one comes after the other, and the last counts. A client may see its own
 //!   update replaced.

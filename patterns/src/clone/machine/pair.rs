@@ -90,6 +90,7 @@ impl ServerMachine {
             self.adopt(replica);
         }
         self.published = self.committed;
+        self.restore_expiries(now);
         // Clients learn that the server is another one before they get its updates.
         self.publish_heartbeat(actions);
         let mut pending: Vec<Pending> = std::mem::take(&mut self.pending).into_values().collect();

@@ -211,6 +211,18 @@ impl ServerMachine {
         unix + now.saturating_duration_since(started).as_millis() as u64
     }
 
+    /// Sets when values end of which only the text is known: an update that replaced them was never published.
+    pub(super) fn restore_expiries(&mut self, now: Instant) {
+        for message in self.map.messages() {
+            if let Ok(Some(until)) = message.ttl()
+                && !self.expiries.has(message.key(), message.sequence())
+            {
+                let left = Duration::from_millis(until.saturating_sub(self.unix(now)));
+                self.expiries.set(message.key(), Some((later(now, left), message.sequence())));
+            }
+        }
+    }
+
     pub(super) fn publish(&mut self, update: Update, actions: &mut VecDeque<ServerAction>) {
         let Update { published, stored } = update;
         self.published = published.sequence();
@@ -316,6 +328,10 @@ impl Expiries {
 
     pub fn of(&self, key: &Message) -> Option<Instant> {
         self.of.get(key).map(|(at, _)| *at)
+    }
+
+    fn has(&self, key: &Message, sequence: u64) -> bool {
+        self.of.get(key).is_some_and(|(_, other)| *other == sequence)
     }
 
     fn next(&self) -> Option<Instant> {
