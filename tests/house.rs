@@ -332,7 +332,7 @@ fn house_finds_circles_inside_a_room() {
 }
 
 /// The tests in these files and folders are plain, each for its reason.
-const WITHOUT_DEADLINE: [(&str, &str); 13] = [
+const WITHOUT_DEADLINE: [(&str, &str); 14] = [
     ("coverage/", "rustdoc may take longer than the deadline"),
     ("deadline/", "it defines the attribute"),
     ("fuzz.rs", "it runs many children, and each has a deadline"),
@@ -344,6 +344,7 @@ const WITHOUT_DEADLINE: [(&str, &str); 13] = [
     ("options_fuzz.rs", "it runs many children, and each has a deadline"),
     ("patterns/binary_star/chaos.rs", "it may be run for longer, and each wait has a deadline"),
     ("patterns/binary_star/machine.rs", "it tests values only, as many as PROPTEST_CASES says"),
+    ("patterns/clone/machine.rs", "it tests values only, as many as PROPTEST_CASES says"),
     ("rebuild.rs", "cargo may take longer than the deadline"),
     ("ui.rs", "the compiler may take longer than the deadline"),
 ];

@@ -8,7 +8,6 @@ use zmq::Multipart;
 use zmq_patterns::clone::machine::{ClientMachine, ServerMachine};
 use zmq_patterns::clone::{Format, KvMsg, Model};
 
-use crate::common::variable;
 use crate::world::{CLIENTS, KEYS, Queue, World};
 
 #[derive(Debug, Clone)]
@@ -111,8 +110,14 @@ fn check(servers: usize, steps: Vec<Step>) {
     assert_eq!(gaps, later, "snapshots are asked for without end");
 }
 
+/// Few cases in the gate. `PROPTEST_CASES=1000` runs more.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { default } else { ProptestConfig { cases: 48, ..default } }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: variable("CASES").unwrap_or(48) as u32, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn clients_have_the_map_of_a_server_after_losses_and_restarts(steps in prop::collection::vec(step(), 0..150)) {

@@ -98,9 +98,8 @@ fn service_sets_options_on_all_its_sockets() {
     broker.join().unwrap().unwrap();
     // Each function was called for each socket: two for requests, two that close, one for replies, and those that deliver.
     let kinds = kinds.lock().unwrap();
-    let count = |kind: Kind| kinds.iter().filter(|other| **other == kind).count();
-    assert!(count(Kind::Dealer) >= 10 && count(Kind::Dealer) % 2 == 0, "{kinds:?}");
-    assert!(count(Kind::Req) >= 4 && count(Kind::Req) % 2 == 0, "{kinds:?}");
+    assert!(kinds.len() >= 14 && kinds.len().is_multiple_of(2), "{kinds:?}");
+    assert!(kinds.iter().all(|kind| *kind == Kind::Dealer), "{kinds:?}");
 }
 
 #[deadline::test]
