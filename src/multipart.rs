@@ -208,7 +208,6 @@ impl Multipart {
         Some(address)
     }
 
-    /// Drops all parts, and keeps the memory of the list.
     /// Adds an empty part, which takes no move of a message.
     pub(crate) fn push_empty(&mut self) -> &mut Message {
         self.list.push(Message::new());
@@ -216,6 +215,7 @@ impl Multipart {
         &mut self.list[last]
     }
 
+    /// Drops all parts, and keeps the memory of the list.
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.start = 0;

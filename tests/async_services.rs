@@ -93,6 +93,59 @@ async fn polled_at_most<R>(times: usize, future: impl Future<Output = R>) -> Opt
 }
 
 #[deadline::test]
+fn proxy_gives_way_to_other_tasks_in_a_flood_from_both_sides() {
+    const MESSAGES: usize = 3000;
+    for runtime in RUNTIMES {
+        // The sockets begin at different counts of their turns: by messages one way, and by polls that find none.
+        for (ahead, idle) in (0..8).flat_map(|ahead| (0..8).map(move |idle| (ahead, idle))) {
+            block_on(runtime, async {
+                let context = Context::new().unwrap();
+                let [(front, left), (back, right)] = ["front", "back"].map(|name| {
+                    let (one, other) = (open(&context, Pair), open(&context, Pair));
+                    for socket in [&one, &other] {
+                        socket.set_sndhwm(0).unwrap();
+                        socket.set_rcvhwm(0).unwrap();
+                    }
+                    one.bind(&format!("inproc://{name}")).unwrap();
+                    other.connect(&format!("inproc://{name}")).unwrap();
+                    (one, other)
+                });
+                let mut proxy = AsyncProxy::new(into_async(front, runtime), into_async(back, runtime)).unwrap();
+                for _ in 0..ahead {
+                    left.send("ahead").unwrap();
+                    while right.now().recv_msg().unwrap().is_none() {
+                        polled_at_most(1, proxy.run()).await;
+                    }
+                }
+                for _ in 0..idle {
+                    polled_at_most(1, proxy.run()).await;
+                }
+                for _ in 0..MESSAGES {
+                    left.send("to the right").unwrap();
+                    right.send("to the left").unwrap();
+                }
+                assert!(polled_at_most(1, proxy.run()).await.is_none());
+                let forwarded = std::iter::from_fn(|| right.now().recv_msg().unwrap()).count();
+                assert!(forwarded < MESSAGES / 2, "{runtime:?}, {ahead} ahead, {idle} idle: {forwarded} in one poll");
+            });
+        }
+    }
+}
+
+#[deadline::test]
+fn proxy_refuses_sockets_between_which_no_messages_go() {
+    for runtime in RUNTIMES {
+        block_on(runtime, async {
+            let context = Context::new().unwrap();
+            let (push, publisher) =
+                (into_async(open(&context, Push), runtime), into_async(open(&context, Pub), runtime));
+            let refused = AsyncProxy::new(push, publisher).unwrap_err();
+            assert_eq!(refused.errno(), Errno::EINVAL);
+        });
+    }
+}
+
+#[deadline::test]
 fn proxy_forwards_one_way_and_in_turns_and_captures() {
     for runtime in RUNTIMES {
         block_on(runtime, async {

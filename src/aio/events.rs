@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::os::fd::AsFd;
 use std::pin::Pin;
+use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -66,6 +67,9 @@ pub struct AsyncEvents<S> {
     // Dropped first: a runtime must not watch a closed descriptor.
     registration: Registration,
     source: S,
+    runtime: Runtime,
+    /// Counts the calls: see [`Runtime::poll_turn`].
+    in_a_row: AtomicU32,
     has_ended: bool,
 }
 
@@ -74,7 +78,8 @@ impl<S: EventSource> AsyncEvents<S> {
     ///
     /// # Errors
     ///
-    /// `ENOTSUP` for [`Runtime::Tokio`] outside of a runtime, `EMFILE` or `ENFILE` if no file descriptor is left.
+    /// `ENOTSUP` for [`Runtime::Tokio`] outside of a runtime, `ECANCELED` in one that has ended, `EMFILE` or `ENFILE` if no file
+    /// descriptor is left. The monitor or authenticator is dropped, and so ends.
     ///
     /// # Panics
     ///
@@ -100,7 +105,8 @@ impl<S: EventSource> AsyncEvents<S> {
     pub fn new(source: S, runtime: Runtime) -> Result<AsyncEvents<S>> {
         let fd = source.as_fd().try_clone_to_owned();
         let fd = fd.map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call(NEW))?;
-        Ok(AsyncEvents { registration: runtime.register(fd, NEW)?, source, has_ended: false })
+        let registration = runtime.register(fd, NEW)?;
+        Ok(AsyncEvents { registration, source, runtime, in_a_row: AtomicU32::new(0), has_ended: false })
     }
 
     /// The next event: see [`Monitor::next_event`] and [`Authenticator::next_event`]. No event is lost if the future is dropped.
@@ -113,6 +119,7 @@ impl<S: EventSource> AsyncEvents<S> {
     }
 
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Event>> {
+        ready!(self.runtime.poll_turn(&self.in_a_row, cx));
         loop {
             match self.source.take_event() {
                 Ok(Some(event)) => return Poll::Ready(Ok(event)),

@@ -1,6 +1,6 @@
 //! Sockets in async runtimes: Tokio (feature `tokio`), and smol or any other by async-io (feature `async-io`).
 //!
-//! [`AsyncSocket`] is a socket whose `send` and `recv` are futures. It is made from a [`Socket`] that is set up, bound and
+//! [`AsyncSocket`] is a socket whose sends and receives are futures. It is made from a [`Socket`] that is set up, bound and
 //! connected as usual, and gives it back. It [splits](AsyncSocket::split) into a sender and a receiver for two tasks, and these
 //! become a [`Sink`](futures_sink::Sink) and a [`Stream`](futures_core::Stream).
 //!
@@ -77,7 +77,7 @@ use shared::Shared;
 
 /// A socket for the tasks of an async runtime.
 ///
-/// `send` and `recv` take `&mut self`: one task sends at a time, and one receives. To do both at once, [`split`](Self::split) it.
+/// Sends and receives take `&mut self`: one task sends at a time, and one receives. To do both at once, [`split`](Self::split) it.
 /// All options, and all calls that do not wait, are reached by [`with`](Self::with).
 pub struct AsyncSocket<T: SocketType = Kind> {
     shared: Shared<T>,
@@ -266,7 +266,8 @@ macro_rules! lending {
             /// Afterwards both directions look anew at what the socket is ready for.
             ///
             /// The closure runs on the thread of the caller, which is the runtime's, and keeps the other half of the socket
-            /// from running. It must not wait.
+            /// from running. It must not wait, and give no C handle away ([`Socket::as_raw`]) that is used later. On a half, it
+            /// must not be called in a forked child: a thread of the parent may hold the socket.
             ///
             /// ```
             /// # #[cfg(feature = "tokio")]

@@ -15,6 +15,9 @@ use crate::socket::Wait;
 
 const CALL: &str = "zmq_proxy";
 
+/// The number of steps after which a proxy gives way to other tasks. A step forwards a message each way at most.
+const STEPS_IN_A_ROW: usize = 128;
+
 /// A proxy for tasks: it forwards messages between two sockets, both ways, as [`proxy()`](crate::proxy()) does, and sends a copy of
 /// each to a third socket if it has one.
 ///
@@ -64,8 +67,8 @@ pub struct AsyncProxy<F: SocketType, B: SocketType, C: SocketType = Kind> {
     frontend: AsyncSocket<F>,
     backend: AsyncSocket<B>,
     capture: Option<AsyncSocket<C>>,
-    /// From the frontend to the backend, and back.
-    lanes: [Lane; 2],
+    /// From the frontend to the backend, and back. `None` if the kinds of the sockets have no messages that way.
+    lanes: [Option<Lane>; 2],
 }
 
 /// The message of one direction that was received last.
@@ -117,7 +120,14 @@ impl<F: SocketType, B: SocketType, C: SocketType> AsyncProxy<F, B, C> {
                 }
             })
         })?;
-        Ok(AsyncProxy { frontend, backend, capture, lanes: Default::default() })
+        let (front, back) = (frontend.shared.kind(), backend.shared.kind());
+        let lane =
+            |from: Kind, to: Kind| (from.has_ability("CanRecv") && to.has_ability("CanSend")).then(Lane::default);
+        let lanes = [lane(front, back), lane(back, front)];
+        if lanes.iter().all(Option::is_none) {
+            return Err(Errno::EINVAL.with_detail(CALL, format_args!("no messages go between a {front} and a {back}")));
+        }
+        Ok(AsyncProxy { frontend, backend, capture, lanes })
     }
 
     /// Forwards messages until it fails. It may be dropped and called again: no message is lost.
@@ -134,19 +144,28 @@ impl<F: SocketType, B: SocketType, C: SocketType> AsyncProxy<F, B, C> {
         let AsyncProxy { frontend, backend, capture, lanes: [up, down] } = self;
         let (frontend, backend) = (&frontend.shared, &backend.shared);
         let capture = capture.as_ref().map(|capture| &capture.shared);
-        loop {
-            let ways = [up.poll_step(frontend, backend, capture, cx)?, down.poll_step(backend, frontend, capture, cx)?];
+        // The turns of the sockets end at different steps: in a flood one lane may always go on.
+        for _ in 0..STEPS_IN_A_ROW {
+            let mut waits = true;
+            if let Some(lane) = up {
+                waits &= lane.poll_step(frontend, backend, capture, cx)?.is_pending();
+            }
+            if let Some(lane) = down {
+                waits &= lane.poll_step(backend, frontend, capture, cx)?.is_pending();
+            }
             // A REQ or REP can receive once it has sent, so both lanes try again after each step.
-            if ways.iter().all(Poll::is_pending) {
+            if waits {
                 return Poll::Pending;
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// The frontend, the backend, the capture socket if there is one, and the messages that were received and not sent.
     pub fn into_parts(self) -> (AsyncSocket<F>, AsyncSocket<B>, Option<AsyncSocket<C>>, Unforwarded) {
-        let [up, down] = self.lanes;
-        let unforwarded = Unforwarded { to_backend: up.unsent, to_frontend: down.unsent };
+        let [to_backend, to_frontend] = self.lanes.map(|lane| lane.and_then(|lane| lane.unsent));
+        let unforwarded = Unforwarded { to_backend, to_frontend };
         (self.frontend, self.backend, self.capture, unforwarded)
     }
 }
@@ -161,7 +180,7 @@ impl Lane {
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         if self.unsent.is_none() {
-            let message = ready!(poll_take(from, to, cx))?;
+            let message = ready!(poll_take(from, cx))?;
             self.uncaptured = capture.map(|_| message.clone());
             self.unsent = Some(message);
         }
@@ -172,15 +191,8 @@ impl Lane {
     }
 }
 
-/// Receives a message, unless the other socket is of a kind that never takes one.
-fn poll_take<F: SocketType, T: SocketType>(
-    mut from: &Shared<F>,
-    to: &Shared<T>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Multipart>> {
-    if !from.kind().has_ability("CanRecv") || !to.kind().has_ability("CanSend") {
-        return Poll::Pending;
-    }
+/// Receives a message.
+fn poll_take<F: SocketType>(mut from: &Shared<F>, cx: &mut Context<'_>) -> Poll<Result<Multipart>> {
     let mut taken = Ok(Multipart::new());
     let polled = from.poll(Direction::Recv, CALL, cx, |socket| {
         taken = socket.core().recv_parts(Wait::No);

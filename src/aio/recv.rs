@@ -52,8 +52,8 @@ macro_rules! receiving {
         impl<T: SocketType> $name<T> {
             /// Receives a message, or one part of a multipart message: see [`Socket::recv_msg`](crate::Socket::recv_msg).
             ///
-            /// libzmq delivers messages whole: if a part has others behind it ([`Message::more`]), these are there, and are
-            /// received without a wait.
+            /// libzmq delivers messages whole: if a part has others behind it ([`Message::more`]), these are there. The task may
+            /// give way between two parts, so [`recv_multipart`](Self::recv_multipart) is the call for messages of several.
             ///
             /// # Cancel safety
             ///

@@ -57,6 +57,9 @@ fn poll_send_multipart<T: SocketType>(
     cx: &mut Context<'_>,
     unsent: &mut Option<Multipart>,
 ) -> Poll<Result<(), SendError<Multipart>>> {
+    if unsent.is_none() {
+        return Poll::Ready(Ok(()));
+    }
     let mut sent = Ok(());
     let polled = ready!(access.poll(Direction::Send, CALL, cx, |socket| {
         let Some(parts) = unsent.take() else { return true };

@@ -22,7 +22,8 @@ use crate::thread::panic_text;
 /// requests, answers those that it has taken, and returns.
 ///
 /// `handler` gets a request without its envelope: REQ clients and DEALER clients are both served. A reply goes to the client that
-/// asked, when it is ready. The ROUTER drops the reply to a client that has left.
+/// asked, when it is ready. The ROUTER drops the reply to a client that has left. With `ZMQ_ROUTER_MANDATORY`, a client that does
+/// not read holds up the replies of all.
 ///
 /// If the future is dropped, the requests that it has taken are not answered: end it by `until`.
 ///
@@ -85,7 +86,7 @@ where
             Some(reply)
         }
     };
-    answer_requests(socket, at_once, answer, until).await
+    answer_requests("serve", socket, at_once, answer, until).await
 }
 
 /// The ZAP handler of a context as a task, for decisions that wait: for a database, or for another service.
@@ -169,7 +170,7 @@ impl AsyncAuthenticator {
                 envelope.map(|envelope| zap_request::reply(envelope, &verdict))
             }
         };
-        answer_requests(&mut self.socket, at_once, answer, until).await
+        answer_requests("AsyncAuthenticator::run", &mut self.socket, at_once, answer, until).await
     }
 }
 
@@ -181,13 +182,14 @@ impl fmt::Debug for AsyncAuthenticator {
 
 /// Answers requests by futures that return the reply with its envelope, or nothing.
 async fn answer_requests<F: Future<Output = Option<Multipart>>>(
+    call: &'static str,
     socket: &mut AsyncSocket<Router>,
     at_once: usize,
     answer: impl FnMut(Multipart) -> F,
     until: impl Future<Output = ()>,
 ) -> Result<()> {
     if at_once == 0 {
-        return Err(Errno::EINVAL.with_detail("serve", "no request would be taken"));
+        return Err(Errno::EINVAL.with_detail(call, "at_once is 0: no request would be taken"));
     }
     let mut server = Server { socket, answer, at_once, running: FuturesUnordered::new(), reply: None };
     let mut until = pin!(until);
@@ -231,8 +233,8 @@ impl<F: Future<Output = Option<Multipart>>, A: FnMut(Multipart) -> F> Server<'_,
 
     fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.socket.poll_send_multipart(cx, &mut self.reply).map(|sent| match sent {
-            Err(failed) if matches!(failed.errno(), Errno::ETERM | Errno::ECANCELED) => Err(failed.into()),
             // The client has left.
+            Err(failed) if failed.errno() != Errno::EHOSTUNREACH => Err(failed.into()),
             _ => Ok(()),
         })
     }

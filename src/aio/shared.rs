@@ -78,15 +78,18 @@ impl<T: SocketType> Shared<T> {
         self.watched.lock().signalled.socket().kind()
     }
 
-    /// Lends the socket, and wakes both tasks afterwards, also if the closure panics.
+    /// Lends the socket, and wakes both tasks afterwards, also if the closure panics. In a forked child, the tasks are those of
+    /// the parent.
     pub(super) fn with<R>(&self, closure: impl FnOnce(&Socket<'static, T>) -> R) -> R {
-        struct WakeBoth<'a>(&'a Wakers);
+        struct WakeBoth<'a>(&'a Wakers, Process);
         impl Drop for WakeBoth<'_> {
             fn drop(&mut self) {
-                self.0.wake_both();
+                if self.1.is_current() {
+                    self.0.wake_both();
+                }
             }
         }
-        let _after_the_lock = WakeBoth(&self.wakers);
+        let _after_the_lock = WakeBoth(&self.wakers, self.process);
         closure(self.watched.lock().signalled.socket())
     }
 

@@ -82,7 +82,8 @@ impl<T: CanMultipart> WholeMessage<T> for Multipart {
 
 /// The messages that a half receives, as a [`Stream`]: made by [`AsyncReceiver::into_stream`].
 ///
-/// It ends after the context was shut down. Any other error is an item, and the stream goes on.
+/// It ends after the context was shut down. Any other error is an item. The stream goes on after it, unless the error lasts:
+/// `ECANCELED` after the end of the runtime, `ENOTSOCK` in a forked child, `EPROTO` of a socket that conflates.
 pub struct AsyncStream<T: SocketType, M> {
     receiver: AsyncReceiver<T>,
     has_ended: bool,
@@ -141,6 +142,8 @@ impl<T: CanRecv, M: WholeMessage<T>> Stream for AsyncStream<T, M> {
             self.has_ended = true;
             return Poll::Ready(None);
         }
+        let lasts = |error: &Error| matches!(error.errno(), Errno::ECANCELED | Errno::ENOTSOCK | Errno::EPROTO);
+        self.has_ended = received.as_ref().is_err_and(lasts);
         Poll::Ready(Some(received))
     }
 }

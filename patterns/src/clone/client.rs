@@ -194,7 +194,7 @@ impl Client {
         self.machine.statistics()
     }
 
-    /// Sets the value of a key, for all clients, and for `ttl`: `None` is for ever, and a fraction of a second is a second.
+    /// Sets the value of a key, for all clients, and for `ttl`: `None` is for ever; a fraction of a second, and zero, is a second.
     /// An empty value deletes the key.
     ///
     /// The copy has the update when the server has published it. In model six it is sent again until then, ten times at
@@ -210,7 +210,8 @@ impl Client {
     #[doc(alias = "clone_set")]
     pub fn set(&mut self, mut update: KvMsg, ttl: impl Into<Option<Duration>>) -> Result<(), SetError> {
         if let Some(ttl) = ttl.into() {
-            let seconds = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() != 0));
+            // 0 seconds is for ever on the wire.
+            let seconds = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() != 0)).max(1);
             let set = update.set_property("ttl", &seconds.to_string());
             debug_assert_eq!(set, Ok(()));
         }

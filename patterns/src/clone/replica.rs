@@ -165,7 +165,7 @@ impl Replica {
             return Ok(());
         }
         // Without a count of its own, the snapshot was made before the subscription: updates may be missing between them.
-        let expected = self.count.map(|(count, since)| count + since);
+        let expected = self.count.map(|(count, since)| count.saturating_add(since));
         if expected.is_some() && expected == count_of(message) { Ok(()) } else { Err(Gap) }
     }
 

@@ -23,8 +23,8 @@
 //!
 //! # What it costs
 //!
-//! A datagram of 16 bytes for each peer and second to each host of the network: with a hundred peers, 100 a second. Each peer
-//! costs a few hundred bytes of memory and a thread.
+//! A datagram of 16 bytes for each peer and second to each host of the network: with a hundred peers, 100 a second. A
+//! [`Discovery`] has a thread, and each peer that it knows costs a few hundred bytes of memory.
 //!
 //! # What the guide's programs do otherwise
 //!

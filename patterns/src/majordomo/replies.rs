@@ -50,7 +50,8 @@ impl Replies {
             return Err(message);
         }
         waiting.fetch_add(bytes, Ordering::Relaxed);
-        if let Some(frame) = message.iter_mut().max_by_key(|frame| frame.len()) {
+        // libzmq frees the first frame, the id of the client, at once.
+        if let Some(frame) = message.iter_mut().skip(1).max_by_key(|frame| frame.len()) {
             let counted = Counted { frame: mem::take(frame), bytes, waiting };
             *frame = Message::from_owner(counted);
         }

@@ -107,7 +107,7 @@ impl Service {
     }
 
     /// Sets options on each socket before it connects to the broker, for example its security: on the DEALER of each worker,
-    /// and on the REQ of each request that a dispatcher sends.
+    /// and on that of each request that a dispatcher sends.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

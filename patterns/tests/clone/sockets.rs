@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zmq::{Context, Dealer, Errno, Message, Multipart, Push, Sub};
 use zmq_patterns::binary_star::{Role, Timing};
@@ -111,6 +111,22 @@ fn client_of_a_subtree_has_its_keys_alone() {
 }
 
 /// A value with a time to live is deleted once, and its deletion has the next number.
+#[deadline::test]
+fn client_of_a_subtree_does_not_ask_for_a_snapshot_at_each_heartbeat() {
+    for model in [Model::Four, Model::Five] {
+        let server = Serving::any(model);
+        let context = Context::new().unwrap();
+        let mut client = client(&context, model, "/a/", &[&server.endpoints]);
+        wait_for(&mut client, "a snapshot", |client| client.sequence().is_some());
+        let end = Instant::now() + 6 * BEAT;
+        while Instant::now() < end {
+            client.wait(BEAT).unwrap();
+        }
+        // The first snapshot may be older than the server's count of the subtree.
+        assert!(client.statistics().gaps <= 1, "{model:?}: {:?}", client.statistics());
+    }
+}
+
 #[deadline::test]
 fn values_end_after_their_time_to_live() {
     let server = Serving::any(Model::Five);

@@ -130,6 +130,10 @@ impl ClientMachine {
         if self.subtree.is_empty() {
             return vec![Message::new()];
         }
+        // A message of three frames has no count.
+        if self.model.format() == Format::Simple {
+            return vec![self.subtree.clone(), HEARTBEAT.into()];
+        }
         let count = [COUNT.as_bytes(), &self.subtree].concat();
         vec![self.subtree.clone(), HEARTBEAT.into(), count.into()]
     }

@@ -355,6 +355,7 @@ impl ServerMachine {
         match outcome {
             Piece::Sent => {
                 follower.resume_at = None;
+                follower.pause = Cursor::default();
                 if follower.ids.pop().is_some() {
                     return;
                 }

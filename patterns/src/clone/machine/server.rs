@@ -151,6 +151,9 @@ impl ServerMachine {
             None => self.drop_malformed(message, actions),
             Some((is_new, topic)) => {
                 let Some(subtree) = topic.strip_prefix(COUNT.as_bytes()) else { return };
+                if self.format == Format::Simple {
+                    return;
+                }
                 match is_new {
                     // A later count of the subtree is never the one that a client expects which has missed an update.
                     true => drop(self.counts.entry(subtree.into()).or_insert(self.published)),
@@ -183,7 +186,7 @@ impl ServerMachine {
 
     /// Numbers an update. It is published at once, or when the other server has it.
     pub(super) fn commit(&mut self, now: Instant, mut update: KvMsg, actions: &mut VecDeque<ServerAction>) {
-        self.committed += 1;
+        self.committed = self.committed.saturating_add(1);
         update.set_sequence(self.committed);
         if let Some(uuid) = update.uuid() {
             self.recent.insert(uuid);
