@@ -68,12 +68,11 @@ pub use stream::{AsyncSink, AsyncStream, WholeMessage};
 pub use timers::execute_timers;
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::error::Error;
 use crate::kind::{Kind, SocketType};
 use crate::socket::Socket;
-use shared::Shared;
+use shared::{Half, Shared};
 
 /// A socket for the tasks of an async runtime.
 ///
@@ -85,12 +84,12 @@ pub struct AsyncSocket<T: SocketType = Kind> {
 
 /// The half of an [`AsyncSocket`] that sends.
 pub struct AsyncSender<T: SocketType = Kind> {
-    shared: Arc<Shared<T>>,
+    shared: Half<T>,
 }
 
 /// The half of an [`AsyncSocket`] that receives.
 pub struct AsyncReceiver<T: SocketType = Kind> {
-    shared: Arc<Shared<T>>,
+    shared: Half<T>,
 }
 
 /// # Making it
@@ -217,8 +216,8 @@ impl<T: SocketType> AsyncSocket<T> {
     /// # fn main() {}
     /// ```
     pub fn split(self) -> (AsyncSender<T>, AsyncReceiver<T>) {
-        let shared = Arc::new(self.shared);
-        (AsyncSender { shared: shared.clone() }, AsyncReceiver { shared })
+        let [sender, receiver] = Half::both(self.shared);
+        (AsyncSender { shared: sender }, AsyncReceiver { shared: receiver })
     }
 
     /// The socket of two halves.
@@ -247,13 +246,9 @@ impl<T: SocketType> AsyncSocket<T> {
         sender: AsyncSender<T>,
         receiver: AsyncReceiver<T>,
     ) -> Result<AsyncSocket<T>, (AsyncSender<T>, AsyncReceiver<T>)> {
-        if !Arc::ptr_eq(&sender.shared, &receiver.shared) {
-            return Err((sender, receiver));
-        }
-        drop(receiver);
-        match Arc::try_unwrap(sender.shared) {
+        match Half::join(sender.shared, receiver.shared) {
             Ok(shared) => Ok(AsyncSocket { shared }),
-            Err(_) => unreachable!("the two halves are the only owners"),
+            Err((sender, receiver)) => Err((AsyncSender { shared: sender }, AsyncReceiver { shared: receiver })),
         }
     }
 }

@@ -83,7 +83,7 @@ impl Wakers {
         drop(old);
     }
 
-    fn take(&self, direction: Direction) -> Option<Waker> {
+    pub(super) fn take(&self, direction: Direction) -> Option<Waker> {
         if self.is_waiting(direction) { self.replace(direction, None) } else { None }
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::io;
+use std::ops::Deref;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -136,7 +137,47 @@ impl<T: SocketType> Access<T> for Shared<T> {
     }
 }
 
-impl<T: SocketType> Access<T> for Arc<Shared<T>> {
+/// One of the two owners of a socket that was split. Its drop forgets the task that waited by it.
+pub(super) struct Half<T: SocketType> {
+    shared: Arc<Shared<T>>,
+    direction: Direction,
+}
+
+impl<T: SocketType> Half<T> {
+    pub(super) fn both(shared: Shared<T>) -> [Half<T>; 2] {
+        let shared = Arc::new(shared);
+        [Direction::Send, Direction::Recv].map(|direction| Half { shared: shared.clone(), direction })
+    }
+
+    /// The socket of two halves. They come back if they are of two sockets.
+    pub(super) fn join(one: Half<T>, other: Half<T>) -> Result<Shared<T>, (Half<T>, Half<T>)> {
+        if !Arc::ptr_eq(&one.shared, &other.shared) {
+            return Err((one, other));
+        }
+        let shared = one.shared.clone();
+        drop((one, other));
+        Ok(Arc::into_inner(shared).unwrap_or_else(|| unreachable!("the two halves are the only owners")))
+    }
+}
+
+impl<T: SocketType> Deref for Half<T> {
+    type Target = Shared<T>;
+
+    fn deref(&self) -> &Shared<T> {
+        &self.shared
+    }
+}
+
+impl<T: SocketType> Drop for Half<T> {
+    fn drop(&mut self) {
+        // In a forked child the task is the parent's.
+        if self.process.is_current() {
+            drop(self.wakers.take(self.direction));
+        }
+    }
+}
+
+impl<T: SocketType> Access<T> for Half<T> {
     #[inline]
     fn poll(
         &mut self,
@@ -145,7 +186,7 @@ impl<T: SocketType> Access<T> for Arc<Shared<T>> {
         cx: &mut Context<'_>,
         attempt: impl FnMut(&Socket<'static, T>) -> bool,
     ) -> Poll<Result<()>> {
-        (&**self).poll(direction, call, cx, attempt)
+        (&*self.shared).poll(direction, call, cx, attempt)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::{Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use zmq::{Context, Dealer, Errno, Message, Pair, Pull, Push, Router, Socket};
 use crate::common::descriptors::{limit_descriptors, use_up_descriptors};
 use crate::common::{DEADLINE, TRANSPORTS, in_own_process};
 use crate::executors::{Executor, each_round, linked, noticed, open, open_small, polled, task};
+use crate::runtimes::{block_on, into_async};
 
 /// Ends the context, by `shutdown` or `terminate`, while both halves wait.
 fn end_while_halves_wait(executor: Executor, terminates: bool) {
@@ -421,5 +423,28 @@ fn panic_inside_with_leaves_the_socket_usable_and_wakes_the_other_half() {
                 }),
             ]
         });
+    });
+}
+
+#[deadline::test]
+fn half_that_is_dropped_forgets_the_task_that_waited_by_it() {
+    struct Task;
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+    block_on(Runtime::Tokio, async {
+        let context = Context::new().unwrap();
+        let dealer = open(&context, Dealer);
+        let (mut sender, mut receiver) = into_async(dealer, Runtime::Tokio).split();
+        let task = Arc::new(Task);
+        let waker = Waker::from(task.clone());
+        let mut cx = std::task::Context::from_waker(&waker);
+        assert!(receiver.poll_recv_msg(&mut cx).is_pending());
+        assert!(sender.poll_send(&mut cx, &mut Some("nobody is there".into())).is_pending());
+        assert_eq!(Arc::strong_count(&task), 4);
+        drop(receiver);
+        assert_eq!(Arc::strong_count(&task), 3);
+        drop(sender);
+        assert_eq!(Arc::strong_count(&task), 2);
     });
 }
