@@ -168,7 +168,7 @@ impl KvMsg {
         Ok(())
     }
 
-    pub(super) fn remove_property(&mut self, name: &str) {
+    fn remove_property(&mut self, name: &str) {
         if self.property(name).is_some() {
             let others = self.properties().filter(|(other, _)| *other != name);
             self.value.properties =

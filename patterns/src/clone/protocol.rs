@@ -72,7 +72,8 @@ pub(super) fn parse_subscription(message: &[Message]) -> Option<(bool, &[u8])> {
 }
 
 /// The channel between the two servers of a pair: the passive one sends `[FOLLOW][attempt]` and `[ACK][attempt][sequence]`,
-/// the active one `[attempt][kind]` and a message of five frames, or ids of updates in one frame. The numbers have 8 bytes.
+/// the active one `[attempt][kind][left]` and a message of five frames, or `[attempt][kind]` and the ids of updates in one frame.
+/// `left` is the milliseconds that a value has to live, or empty. The numbers have 8 bytes.
 pub(super) mod pair {
     use super::*;
 
@@ -81,9 +82,6 @@ pub(super) mod pair {
     const ENTRY: &str = "ENTRY";
     const UPDATE: &str = "UPDATE";
     const IDS: &str = "IDS";
-
-    /// The property with the milliseconds that an entry has to live.
-    const LEFT: &str = "left";
 
     /// A message of a passive server.
     #[derive(Debug, PartialEq, Eq)]
@@ -131,12 +129,10 @@ pub(super) mod pair {
     pub fn to_follower(attempt: u64, from: FromLeader) -> Multipart {
         let (kind, mut frames) = match from {
             FromLeader::Ids(ids) => (IDS, ids.concat().into()),
-            FromLeader::Value { is_entry, mut message, left } => {
-                if let Some(left) = left {
-                    let set = message.set_property(LEFT, &left.to_string());
-                    debug_assert_eq!(set, Ok(()));
-                }
-                (if is_entry { ENTRY } else { UPDATE }, message.into_multipart(Format::Full))
+            FromLeader::Value { is_entry, message, left } => {
+                let mut frames = message.into_multipart(Format::Full);
+                frames.push_front(left.map_or_else(Message::new, |left| left.to_be_bytes().into()));
+                (if is_entry { ENTRY } else { UPDATE }, frames)
             }
         };
         frames.push_front(kind);
@@ -157,9 +153,9 @@ pub(super) mod pair {
         if !is_entry && *kind != UPDATE {
             return None;
         }
-        let mut message = KvMsg::from_multipart(Format::Full, rest.into()).ok()?;
-        let left = message.property(LEFT).map(str::parse).transpose().ok()?;
-        message.remove_property(LEFT);
+        let [left, rest @ ..] = rest else { return None };
+        let left = if left.is_empty() { None } else { Some(number(left)?) };
+        let message = KvMsg::from_multipart(Format::Full, rest.into()).ok()?;
         Some((attempt, FromLeader::Value { is_entry, message, left }))
     }
 }

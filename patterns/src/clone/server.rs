@@ -70,7 +70,8 @@ impl Pair {
     }
 
     /// Sets the times of the pair, as [`BinaryStar::timing`]. Updates wait for the expiry time for a passive server that
-    /// does not acknowledge them.
+    /// does not acknowledge them. The expiry time must be longer than the interval of [`Server::heartbeat`]: in a pair without
+    /// updates, the passive server acknowledges only heartbeats.
     pub fn timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
         self

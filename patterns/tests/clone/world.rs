@@ -241,8 +241,9 @@ impl World {
             let queue = &mut self.servers[server].to_follower;
             let outcome = if queue.len() >= ROOM { Piece::Refused } else { Piece::Sent };
             if outcome == Piece::Sent {
-                if piece[1] == "UPDATE" && !is_reserved(&piece[2]) {
-                    let update = KvMsg::from_multipart(Format::Full, piece[2..].into()).unwrap();
+                // The third frame is the time that the value has to live.
+                if piece[1] == "UPDATE" && !is_reserved(&piece[3]) {
+                    let update = KvMsg::from_multipart(Format::Full, piece[3..].into()).unwrap();
                     self.commits.entry(update.sequence()).or_insert(update);
                 }
                 queue.push_back(piece);
