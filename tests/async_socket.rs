@@ -27,7 +27,7 @@ mod runtimes;
 #[path = "async_socket/streams.rs"]
 mod streams;
 
-use executors::{Executor, linked, open_small, task};
+use executors::{Executor, echo, linked, open_small, send_numbers, task};
 use zmq::{Context, Dealer, Router};
 
 #[deadline::test]
@@ -39,20 +39,11 @@ fn echoes_at_small_marks_arrive_over_each_transport() {
             let (router, dealer) = (open_small(&context, Router, 5), open_small(&context, Dealer, 5));
             router.set_router_mandatory(true).unwrap();
             executor.run(|runtime| {
-                let (mut router, dealer) = linked(router, dealer, endpoint, runtime);
-                let (mut sender, mut receiver) = dealer.split();
+                let (router, dealer) = linked(router, dealer, endpoint, runtime);
+                let (sender, mut receiver) = dealer.split();
                 vec![
-                    task(async move {
-                        for _ in 0..COUNT {
-                            let message = router.recv_multipart().await.unwrap();
-                            router.send_multipart(message).await.unwrap();
-                        }
-                    }),
-                    task(async move {
-                        for number in 0..COUNT {
-                            sender.send(number.to_string()).await.unwrap();
-                        }
-                    }),
+                    echo(router, COUNT),
+                    send_numbers(sender, COUNT),
                     task(async move {
                         for number in 0..COUNT {
                             assert_eq!(receiver.recv_msg().await.unwrap(), number.to_string().as_str(), "{endpoint}");

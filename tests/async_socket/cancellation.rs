@@ -10,7 +10,9 @@ use zmq::aio::Runtime;
 use zmq::{Context, Dealer, Message, Multipart, Pull, Push, Router};
 
 use crate::common::rng::Rng;
-use crate::executors::{Executor, each_round, linked, open, open_small, polled, sleep, task, yield_now};
+use crate::executors::{
+    Executor, each_round, echo, linked, open, open_small, polled, send_numbers, sleep, task, yield_now,
+};
 
 const MESSAGES: usize = 10_000;
 const ENDPOINTS: [&str; 4] = ["tcp://127.0.0.1:*", "ipc://*", "inproc://bound", "tcp://127.0.0.1:*"];
@@ -229,20 +231,11 @@ fn dropped_receives_do_not_disturb_the_other_half() {
         let (router, dealer) = (open_small(&context, Router, 2), open_small(&context, Dealer, 2));
         router.set_router_mandatory(true).unwrap();
         executor.run(|runtime| {
-            let (mut router, dealer) = linked(router, dealer, endpoint, runtime);
-            let (mut sender, mut receiver) = dealer.split();
+            let (router, dealer) = linked(router, dealer, endpoint, runtime);
+            let (sender, mut receiver) = dealer.split();
             vec![
-                task(async move {
-                    for _ in 0..COUNT {
-                        let message = router.recv_multipart().await.unwrap();
-                        router.send_multipart(message).await.unwrap();
-                    }
-                }),
-                task(async move {
-                    for number in 0..COUNT {
-                        sender.send(number.to_string()).await.unwrap();
-                    }
-                }),
+                echo(router, COUNT),
+                send_numbers(sender, COUNT),
                 task(async move {
                     for number in 0..COUNT {
                         let message = match polled(receiver.recv_msg(), 1).await {

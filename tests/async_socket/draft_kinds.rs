@@ -10,7 +10,7 @@ use zmq::aio::AsyncSocket;
 use zmq::{Channel, Client, Context, Dgram, Dish, Errno, Gather, Message, Peer, Radio, Scatter, Server};
 
 use crate::common::{DEADLINE, HeldPort, TRANSPORTS};
-use crate::executors::{Executor, each_round, linked, open, open_small, sleep, task};
+use crate::executors::{Executor, each_round, linked, open, open_small, send_numbers, sleep, task};
 
 fn everywhere(body: impl Fn(Executor, &str)) {
     for executor in Executor::ALL {
@@ -40,7 +40,7 @@ fn split_client_and_split_server_lose_no_wake_up() {
         let (server, client) = (open_small(&context, Server, 3), open_small(&context, Client, 3));
         executor.run(|runtime| {
             let (mut server, client) = linked(server, client, endpoint, runtime);
-            let (mut sender, mut receiver) = client.split();
+            let (sender, mut receiver) = client.split();
             vec![
                 task(async move {
                     for _ in 0..COUNT {
@@ -48,11 +48,7 @@ fn split_client_and_split_server_lose_no_wake_up() {
                         server.send(to_peer(request.routing_id(), request.to_vec())).await.unwrap();
                     }
                 }),
-                task(async move {
-                    for number in 0..COUNT {
-                        sender.send(number.to_string()).await.unwrap();
-                    }
-                }),
+                send_numbers(sender, COUNT),
                 task(async move {
                     for number in 0..COUNT {
                         assert_eq!(receiver.recv_msg().await.unwrap(), number.to_string().as_str());
@@ -150,12 +146,8 @@ fn channels_talk_both_ways_at_once() {
             let (left, right) = linked(left, right, endpoint, runtime);
             let mut tasks = Vec::new();
             for channel in [left, right] {
-                let (mut sender, mut receiver) = channel.split();
-                tasks.push(task(async move {
-                    for number in 0..300 {
-                        sender.send(number.to_string()).await.unwrap();
-                    }
-                }));
+                let (sender, mut receiver) = channel.split();
+                tasks.push(send_numbers(sender, 300));
                 tasks.push(task(async move {
                     for number in 0..300 {
                         assert_eq!(receiver.recv_msg().await.unwrap(), number.to_string().as_str());

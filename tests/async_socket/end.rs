@@ -14,7 +14,7 @@ use zmq::{Context, Dealer, Errno, Message, Pair, Pull, Push, Router, Socket};
 
 use crate::common::descriptors::{limit_descriptors, use_up_descriptors};
 use crate::common::{DEADLINE, TRANSPORTS, in_own_process};
-use crate::executors::{Executor, each_round, linked, noticed, open, open_small, polled, task};
+use crate::executors::{Executor, each_round, echo, linked, noticed, open, open_small, polled, task};
 use crate::runtimes::{block_on, into_async};
 
 /// Ends the context, by `shutdown` or `terminate`, while both halves wait.
@@ -342,7 +342,7 @@ fn thousand_sockets_wait_in_one_runtime() {
                 })
                 .collect();
             executor.run(|runtime| {
-                let mut router = AsyncSocket::new(router, runtime).unwrap();
+                let router = AsyncSocket::new(router, runtime).unwrap();
                 let mut tasks: Vec<_> = dealers
                     .into_iter()
                     .enumerate()
@@ -357,12 +357,7 @@ fn thousand_sockets_wait_in_one_runtime() {
                         })
                     })
                     .collect();
-                tasks.push(task(async move {
-                    for _ in 0..3 * SOCKETS {
-                        let message = router.recv_multipart().await.unwrap();
-                        router.send_multipart(message).await.unwrap();
-                    }
-                }));
+                tasks.push(echo(router, 3 * SOCKETS));
                 tasks
             });
         }

@@ -10,8 +10,8 @@ use std::thread;
 use futures::StreamExt;
 use futures::future::try_join_all;
 use futures::stream::FuturesUnordered;
-use zmq::aio::{AsyncSocket, Runtime};
-use zmq::{Context, Socket, SocketType};
+use zmq::aio::{AsyncSender, AsyncSocket, Runtime};
+use zmq::{CanSend, Context, Router, Socket, SocketType};
 
 use crate::common::{TRANSPORTS, rounds};
 pub use crate::runtimes::sleep;
@@ -118,6 +118,25 @@ pub fn linked<A: SocketType, B: SocketType>(
 ) -> (AsyncSocket<A>, AsyncSocket<B>) {
     connected.connect(&bound.bind(endpoint).unwrap()).unwrap();
     (AsyncSocket::new(bound, runtime).unwrap(), AsyncSocket::new(connected, runtime).unwrap())
+}
+
+/// Sends `count` messages back to their senders.
+pub fn echo(mut router: AsyncSocket<Router>, count: usize) -> Task {
+    task(async move {
+        for _ in 0..count {
+            let message = router.recv_multipart().await.unwrap();
+            router.send_multipart(message).await.unwrap();
+        }
+    })
+}
+
+/// Sends the numbers up to `count`.
+pub fn send_numbers<T: CanSend>(mut sender: AsyncSender<T>, count: usize) -> Task {
+    task(async move {
+        for number in 0..count {
+            sender.send(number.to_string()).await.unwrap();
+        }
+    })
 }
 
 /// Gives way to other tasks once.

@@ -11,7 +11,7 @@ use zmq::{
 };
 
 use crate::common::TRANSPORTS;
-use crate::executors::{Executor, linked, open, task};
+use crate::executors::{Executor, linked, open, send_numbers, task};
 
 /// A client of plain TCP in a thread: it sends `Hello`, and returns the five bytes that come back.
 fn client(endpoint: &str) -> JoinHandle<[u8; 5]> {
@@ -227,12 +227,8 @@ fn pairs_talk_both_ways_at_once() {
             let (left, right) = linked(left, right, endpoint, runtime);
             let mut tasks = Vec::new();
             for pair in [left, right] {
-                let (mut sender, mut receiver) = pair.split();
-                tasks.push(task(async move {
-                    for number in 0..100 {
-                        sender.send(number.to_string()).await.unwrap();
-                    }
-                }));
+                let (sender, mut receiver) = pair.split();
+                tasks.push(send_numbers(sender, 100));
                 tasks.push(task(async move {
                     for number in 0..100 {
                         assert_eq!(receiver.recv_msg().await.unwrap(), number.to_string().as_str());

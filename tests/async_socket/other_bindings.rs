@@ -11,7 +11,9 @@ use zmq::aio::AsyncSocket;
 use zmq::{Context, Dealer, Multipart, Pull, Push, Router};
 
 use crate::common::{DEADLINE, eventually};
-use crate::executors::{counted, each_round, linked, noticed, open, open_small, polled, sleep, task, yield_now};
+use crate::executors::{
+    counted, each_round, echo, linked, noticed, open, open_small, polled, send_numbers, sleep, task, yield_now,
+};
 
 /// tmq: its sink and its stream store one waker for both directions.
 #[deadline::test]
@@ -198,15 +200,10 @@ fn receive_is_woken_while_the_other_half_sends_without_a_wait() {
         let context = Context::new().unwrap();
         let (router, dealer) = (open(&context, Router), open(&context, Dealer));
         executor.run(|runtime| {
-            let (mut router, dealer) = linked(router, dealer, endpoint, runtime);
+            let (router, dealer) = linked(router, dealer, endpoint, runtime);
             let (mut sender, mut receiver) = dealer.split();
             vec![
-                task(async move {
-                    for _ in 0..COUNT {
-                        let message = router.recv_multipart().await.unwrap();
-                        router.send_multipart(message).await.unwrap();
-                    }
-                }),
+                echo(router, COUNT),
                 task(async move {
                     for number in 0..COUNT {
                         while !sender.with(|dealer| dealer.now().send(number.to_string()).unwrap().is_sent()) {
@@ -236,12 +233,8 @@ fn halves_at_a_mark_of_two_lose_no_wake_up() {
             let (left, right) = linked(left, right, endpoint, runtime);
             let mut tasks = Vec::new();
             for dealer in [left, right] {
-                let (mut sender, mut receiver) = dealer.split();
-                tasks.push(task(async move {
-                    for number in 0..COUNT {
-                        sender.send(number.to_string()).await.unwrap();
-                    }
-                }));
+                let (sender, mut receiver) = dealer.split();
+                tasks.push(send_numbers(sender, COUNT));
                 tasks.push(task(async move {
                     for number in 0..COUNT {
                         assert_eq!(receiver.recv_msg().await.unwrap(), number.to_string().as_str());
