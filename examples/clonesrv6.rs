@@ -1,4 +1,4 @@
-//! Clone server, model six: one of two servers, of which the other goes on when one dies.
+//! Clone server, model six: one of two servers. If one dies, the other one goes on.
 //!
 //! Chapter: 5, Adding the Binary Star Pattern for Reliability
 //! Original: clonesrv6.c
@@ -38,7 +38,7 @@ use zmq::Context;
 use zmq_patterns::binary_star::{BinaryStarError, Role, Timing};
 use zmq_patterns::clone::{Endpoints, Model, Pair, Server, ServerEvent};
 
-/// Clone server, model six: one of two servers, of which the other goes on when one dies.
+/// Clone server, model six: one of two servers. If one dies, the other one goes on.
 #[derive(Parser)]
 struct Args {
     /// Be the primary server

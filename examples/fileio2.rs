@@ -3,7 +3,7 @@
 //! Chapter: 7, Transferring Files
 //! Original: fileio2.c
 //! Replaces it: in any pair
-//! Teaches: a client that decides how much comes; C sets marks of 1, with which a ROUTER drops chunks, and waits for ever
+//! Teaches: the client asks for each chunk. In C the ROUTER has a mark of 1 and drops chunks, and the client waits for ever
 //! Arguments: --bind tcp://*:6000, --connect tcp://127.0.0.1:6000, --file testdata, --output, --no-server, --no-client,
 //!     --chunk 250000
 //! Other files: common/mod.rs, common/threads.rs, common/file_transfer.rs

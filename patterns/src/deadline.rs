@@ -1,4 +1,5 @@
-//! `Deadline`: the end of a wait; `later`: the time of a machine's next step; `SHORTEST_INTERVAL`: that of its heartbeats.
+//! `Deadline`: the end of a wait. `later`: the time of a machine's next step. `SHORTEST_INTERVAL`: the shortest time between two
+//! heartbeats.
 
 use std::time::{Duration, Instant};
 

@@ -200,7 +200,7 @@ impl LazyPirate {
         self.request_until(request.into(), Some)
     }
 
-    /// As [`LazyPirate::request`]. A reply of which `accept` makes nothing is dropped, and the try goes on.
+    /// As [`LazyPirate::request`]. A reply is dropped if `accept` returns `None` for it, and the try goes on.
     #[track_caller]
     pub(crate) fn request_until<R>(
         &mut self,

@@ -425,7 +425,7 @@ fn by_hand(
     (endpoint, context, thread)
 }
 
-/// Chunks of three bytes, of which those of some requests are dropped. If as many are dropped as the credit is, the client
+/// The server has chunks of three bytes, and drops those of some requests. If it drops as many as the credit is, the client
 /// waits for the time-out, and then for the last chunk again.
 #[deadline::test]
 fn client_fails_when_the_server_drops_a_chunk() {

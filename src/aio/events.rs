@@ -24,7 +24,7 @@ mod sealed {
     impl Sealed for crate::security::Authenticator {}
 }
 
-/// What has events: a [`Monitor`] or an [`Authenticator`].
+/// A source of events: a [`Monitor`] or an [`Authenticator`].
 pub trait EventSource: AsFd + sealed::Sealed + Unpin {
     /// Its events.
     type Event: Unpin;

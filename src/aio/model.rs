@@ -1,5 +1,6 @@
-//! A model of a socket, its descriptor and a runtime's reactor, in which all interleavings of two tasks, a peer and the reactor are
-//! tried: no task may wait for ever for what it could do.
+//! A model of a socket, its descriptor and the reactor of a runtime.
+//!
+//! The tests try all interleavings of two tasks, a peer and the reactor. No task may wait for ever for an event that has come.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,7 +13,7 @@ use super::readiness::{Device, Direction, Wakers, poll_call};
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
 
-/// What is modelled, and what is left out of the protocol.
+/// The behaviour of libzmq and the reactor in a model, and the steps of the protocol that are left out.
 #[derive(Clone, Copy, Default)]
 struct Variant {
     /// `ZMQ_POLLOUT` is always set.
@@ -65,7 +66,7 @@ impl Choices {
 struct Model {
     variant: Variant,
     choices: Choices,
-    /// What the peer has not sent yet.
+    /// The commands that the peer has not sent yet.
     script: VecDeque<Command>,
     /// libzmq: commands that are not processed, and what the processed ones have brought.
     mailbox: VecDeque<Command>,
@@ -81,7 +82,7 @@ struct Model {
 }
 
 impl Model {
-    /// A moment in which the peer and the reactor, which run in other threads, may act.
+    /// A point at which the peer and the reactor may act. They run in other threads.
     fn moment(&mut self) {
         loop {
             let may_send = usize::from(!self.script.is_empty());
@@ -285,7 +286,7 @@ const SCRIPTS: [&[Command]; 4] = [
 ];
 
 #[test]
-fn no_interleaving_of_two_tasks_loses_a_wake_up() {
+fn interleavings_of_two_tasks_lose_no_wake_up() {
     let both = [false, true];
     for always_writable in both {
         for send_is_blind in both {
@@ -302,13 +303,13 @@ fn no_interleaving_of_two_tasks_loses_a_wake_up() {
 }
 
 #[test]
-fn a_wait_that_does_not_read_the_events_again_loses_wake_ups() {
+fn wait_loses_wake_ups_if_it_does_not_read_the_events_again() {
     let variant = Variant { without_look: true, ..Variant::default() };
     assert!(SCRIPTS.iter().any(|script| lost(variant, script).0 > 0));
 }
 
 #[test]
-fn a_send_without_room_that_does_not_notice_processed_commands_loses_wake_ups() {
+fn send_without_room_loses_wake_ups_if_it_does_not_notice_processed_commands() {
     let variant = Variant { always_writable: true, without_latch: true, ..Variant::default() };
     assert!(SCRIPTS.iter().any(|script| lost(variant, script).0 > 0));
 }

@@ -25,7 +25,7 @@ use crate::error::Errno;
 use crate::lock::lock;
 use crate::poll_events::PollEvents;
 
-/// What a task waits for.
+/// The direction of a call that a task waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Recv,

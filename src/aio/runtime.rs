@@ -1,4 +1,4 @@
-//! `Runtime`: what is different between the async runtimes.
+//! `Runtime`: an async runtime. All differences between the runtimes are in this file.
 
 use std::io;
 use std::mem;

@@ -233,8 +233,8 @@ impl<F: Future<Output = Option<Multipart>>, A: FnMut(Multipart) -> F> Server<'_,
 
     fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.socket.poll_send_multipart(cx, &mut self.reply).map(|sent| match sent {
-            // The client has left.
             Err(failed) if failed.errno() != Errno::EHOSTUNREACH => Err(failed.into()),
+            // EHOSTUNREACH: the client has left.
             _ => Ok(()),
         })
     }

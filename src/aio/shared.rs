@@ -101,7 +101,7 @@ impl<T: SocketType> Shared<T> {
     }
 }
 
-/// The use of a socket. Who has it alone takes no lock.
+/// The use of a socket. An owner that shares the socket with no other half takes no lock.
 pub(super) trait Access<T: SocketType> {
     /// Polls a call: `attempt` makes it without a wait, and is false if it would have to wait.
     ///

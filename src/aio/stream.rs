@@ -22,7 +22,7 @@ mod sealed {
     impl Sealed for crate::multipart::Multipart {}
 }
 
-/// What a stream gives and a sink takes on a socket of kind `T`: [`Message`] for messages of one part, or [`Multipart`] if the
+/// The type of the messages of a stream or a sink on a socket of kind `T`: [`Message`] for messages of one part, or [`Multipart`] if the
 /// kind has messages of several parts.
 pub trait WholeMessage<T: SocketType>: sealed::Sealed + Sized + Unpin {
     #[doc(hidden)]

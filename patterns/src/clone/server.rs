@@ -62,8 +62,8 @@ pub struct Pair {
 
 impl Pair {
     /// A server of this role. It publishes its state at an endpoint of `states`, as a [`BinaryStar`] does, and sends its
-    /// updates to the other server at one of `updates`. The first endpoint of each is its own, which is bound, and the second
-    /// that of the other server, to which it connects.
+    /// updates to the other server at one of `updates`. The server binds the first endpoint of each, and
+    /// connects to the second one, which is the other server's.
     pub fn new<E: Into<String>>(role: Role, states: (E, E), updates: (E, E)) -> Pair {
         let both = |(own, other): (E, E)| (own.into(), other.into());
         Pair { role, states: both(states), updates: both(updates), timing: Timing::default(), witness: None }

@@ -201,7 +201,7 @@ impl Store {
         loop {
             let id = self.random.uuid().map(RequestId);
             let id = id.map_err(StoreError::io("read", Path::new("/dev/urandom")))?;
-            // An id that is in use would be that of another client's request.
+            // If an id were given twice, one client could take the reply to another client's request.
             if self.commit(Kind::Request, id, &frames, |index| index.get(id).is_none())? {
                 return Ok(id);
             }

@@ -143,7 +143,7 @@ impl ClientMachine {
         self.shown.as_ref().unwrap_or(&self.replica.map)
     }
 
-    /// The number of the last update in the map, if the map is that of the server.
+    /// The number of the last update in the map. `None` if the map may differ from the server's.
     pub fn sequence(&self) -> Option<u64> {
         self.replica.is_complete().then(|| self.replica.sequence())
     }

@@ -214,7 +214,7 @@ impl ServerMachine {
         unix + now.saturating_duration_since(started).as_millis() as u64
     }
 
-    /// Sets when values end of which only the text is known: an update that replaced them was never published.
+    /// Sets the end of each value whose time is in its properties only: the update that replaced the value was never published.
     pub(super) fn restore_expiries(&mut self, now: Instant) {
         for message in self.map.messages() {
             if let Ok(Some(until)) = message.ttl()
