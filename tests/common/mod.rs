@@ -152,13 +152,22 @@ pub fn pair<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Pair>
     (left, right)
 }
 
-/// Does the handshake of a ZMTP 3 peer without security. Sends the greeting and a READY with these properties, and reads those
-/// of the other side.
+/// Does the handshake of a ZMTP 3 peer without security, with these properties.
 pub fn greet(stream: &mut (impl Read + Write), properties: &[(&str, &[u8])]) {
+    let ready = greet_without_ready(stream, properties);
+    stream.write_all(&ready).unwrap();
+}
+
+/// Does the handshake as [`greet`], except that the READY with these properties is not sent: the caller does it.
+#[must_use]
+pub fn greet_without_ready(stream: &mut (impl Read + Write), properties: &[(&str, &[u8])]) -> Vec<u8> {
     let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
     greeting.resize(64, 0);
     stream.write_all(&greeting).unwrap();
     stream.read_exact(&mut [0; 64]).unwrap();
+    let mut header = [0; 2];
+    stream.read_exact(&mut header).unwrap();
+    stream.read_exact(&mut vec![0; header[1].into()]).unwrap();
     let mut ready = b"\x05READY".to_vec();
     for (name, value) in properties {
         ready.push(name.len() as u8);
@@ -166,10 +175,7 @@ pub fn greet(stream: &mut (impl Read + Write), properties: &[(&str, &[u8])]) {
         ready.extend((value.len() as u32).to_be_bytes());
         ready.extend(*value);
     }
-    stream.write_all(&[&[4, ready.len() as u8], &ready[..]].concat()).unwrap();
-    let mut header = [0; 2];
-    stream.read_exact(&mut header).unwrap();
-    stream.read_exact(&mut vec![0; header[1].into()]).unwrap();
+    [&[4, ready.len() as u8], &ready[..]].concat()
 }
 
 /// Waits until the peer has closed the connection.

@@ -182,6 +182,7 @@ pub fn hasty(flow: &mut Flow<'_>) -> Result {
         };
         endpoints.push(receiver.bind(&endpoint)?);
     }
+    flow.world.note(format_args!("{from} to {to}: {endpoints:?}"));
     let number = flow.world.number();
     let mut arrivals = Arrivals::default();
     let mut next = 0;
@@ -189,9 +190,11 @@ pub fn hasty(flow: &mut Flow<'_>) -> Result {
         let sender = flow.socket(from)?;
         if flow.rng.coin() {
             sender.set_immediate(true)?;
+            flow.world.note(format_args!("immediate"));
         }
         for endpoint in &endpoints {
             sender.connect(endpoint)?;
+            flow.world.note(format_args!("connects to {endpoint} at message {next}"));
             for _ in 0..flow.rng.below(12) {
                 let parts = 1 + flow.rng.below(2) as u8;
                 sender.send_multipart(content::parts(&mut flow.rng, number, next, parts))?;
@@ -199,8 +202,10 @@ pub fn hasty(flow: &mut Flow<'_>) -> Result {
             }
             if flow.rng.one_in(3) {
                 sender.disconnect(endpoint)?;
+                flow.world.note(format_args!("disconnects from {endpoint} at message {next}"));
             }
         }
+        flow.world.note(format_args!("closes at message {next}"));
     }
     // The order of messages over several connections is open.
     let mut last = Vec::new();
