@@ -404,10 +404,9 @@ impl<'a> Lane<'a> {
 }
 
 /// Sends a message if there is room for it; false if the socket drops it. `parts` keeps the message if the send fails, or if
-/// `keep` is set. Only a message of one part is sent without a copy: libzmq takes all of it, or nothing.
+/// `keep` is set.
 pub(crate) fn send(to: &Core, parts: &mut Multipart, keep: bool) -> Result<bool, Errno> {
-    let several = parts.len() > 1;
-    to.check_parts(several).map_err(|error| error.errno())?;
+    to.check_parts(parts.len() > 1).map_err(|error| error.errno())?;
     if to.check_raw_parts(parts.len(), false).is_err() {
         // A STREAM drops a message that is not an id and data. The peer that sent it must not end the proxy for all.
         return Ok(false);
@@ -417,11 +416,7 @@ pub(crate) fn send(to: &Core, parts: &mut Multipart, keep: bool) -> Result<bool,
         // A RADIO drops a message without a group, or too long for a datagram, as libzmq does.
         return if to.kind() == Kind::Radio { Ok(false) } else { Err(error.errno()) };
     }
-    let sent = match parts.last_mut() {
-        Some(part) if !several && !keep => to.send_part(part.raw_mut(), false, Wait::No),
-        _ => to.send_copies(parts, Wait::No).map_err(|failed| failed.errno),
-    };
-    match sent {
+    match to.send_whole(parts, keep, Wait::No).map_err(|failed| failed.errno) {
         // An XSUB drops a subscription that is too long for libzmq. The peer that sent it must not end the proxy for all.
         Err(Errno::EMSGSIZE) if to.kind() == Kind::XSub => Ok(false),
         sent => sent.map(|()| true),

@@ -356,10 +356,10 @@ impl Core {
     }
 
     /// Sends a message of several parts whole.
-    pub(crate) fn send_parts(&self, parts: Multipart, wait: Wait) -> Result<(), SendError<Multipart>> {
-        let Some(first) = parts.first() else {
+    pub(crate) fn send_parts(&self, mut parts: Multipart, wait: Wait) -> Result<(), SendError<Multipart>> {
+        if parts.is_empty() {
             return Err(SendError::new(parts, Errno::EINVAL.with_detail(CALL, "a message of no parts")));
-        };
+        }
         if let Err(error) = self.check_parts(parts.len() > 1).and_then(|()| self.check_raw_parts(parts.len(), false)) {
             return Err(SendError::new(parts, error));
         }
@@ -368,13 +368,13 @@ impl Core {
             return Err(SendError::new(parts, error));
         }
         loop {
-            match self.send_copies(&parts, wait) {
+            match self.send_whole(&mut parts, false, wait) {
                 Ok(()) => return Ok(()),
                 // The peer has gone in the middle, with the parts that it had received. `parts` is still whole.
                 Err(PartFailed { errno: Errno::EAGAIN, begun: true }) if wait != Wait::No => {}
                 Err(PartFailed { errno, .. }) => {
                     let named = parts.iter().find(|part| errno == Errno::EMSGSIZE && is_too_long(part.raw()));
-                    let error = self.send_error(errno, named.unwrap_or(first));
+                    let error = self.send_error(errno, named.unwrap_or(&parts[0]));
                     return Err(SendError::new(parts, error));
                 }
             }
@@ -412,21 +412,28 @@ impl Core {
         Err(Errno::EINVAL.with_detail(CALL, why))
     }
 
-    /// Sends copies that share the content of `parts`, so that `parts` is still whole after a failure.
-    pub(crate) fn send_copies(&self, parts: &Multipart, wait: Wait) -> Result<(), PartFailed> {
+    /// Sends a message. `parts` is still whole after a failure, and with `keep`: parts that others follow are sent as copies,
+    /// which share their content.
+    pub(crate) fn send_whole(&self, parts: &mut Multipart, keep: bool, wait: Wait) -> Result<(), PartFailed> {
         // After its first part a message cannot be taken back.
         if self.kind() == Kind::XSub && parts.iter().any(|part| is_too_long(part.raw())) {
             return Err(PartFailed { errno: Errno::EMSGSIZE, begun: false });
         }
         let last = parts.len() - 1;
-        for (index, part) in parts.iter().enumerate() {
+        for (index, part) in parts.iter_mut().enumerate() {
             let more = index < last;
             // After an accepted first part the others have room, or the peer has gone: waiting does not help.
             let wait = if index > 0 { Wait::No } else { wait };
-            let mut copy = part.raw().copy();
-            match self.send_part(&mut copy, more, wait) {
-                // It is empty now and needs no `zmq_msg_close`.
-                Ok(()) => std::mem::forget(copy),
+            let sent = if more || keep {
+                let mut copy = part.raw().copy();
+                // A copy that is sent is empty and needs no `zmq_msg_close`.
+                self.send_part(&mut copy, more, wait).map(|()| std::mem::forget(copy))
+            } else {
+                // libzmq takes the last part, and the message with it, or leaves it here.
+                self.send_part(part.raw_mut(), more, wait).inspect_err(|_| part.raw_mut().forget_followed())
+            };
+            match sent {
+                Ok(()) => {}
                 Err(Errno::ECONNRESET) if index > 0 => {
                     return Err(PartFailed { errno: Errno::EAGAIN, begun: true });
                 }
