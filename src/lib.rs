@@ -56,7 +56,7 @@
 //! | for a time to act | [`Timers`] |
 //! | for an event of a monitor or authenticator | [`Monitor::next_event`], [`Authenticator::next_event`](security::Authenticator::next_event) |
 //! | until Ctrl-C or another signal | [`interrupt`], [`Context::set_interruptible`] |
-//! | until peers are ready | [`Socket::connect_and_wait`], [`Socket::wait_for_topics`], [`Monitor::wait_for_connections`] |
+//! | until peers are ready | [one of four calls](monitor#waiting-for-peers) |
 //!
 //! [`ways_to_wait`] says when to take which.
 //!
@@ -79,7 +79,9 @@
 //!
 //! [zmq-patterns](https://docs.rs/zmq-patterns) has types that need only the public interface of this crate: `Reactor`, an
 //! event loop with timers; `Actor`, a thread with a pipe; `SharedSocket`, one socket for many threads; `Proxy` in a thread
-//! of its own; `LazyPirate`, a request with retries; `EndpointGuard`, which unbinds or disconnects when it is dropped.
+//! of its own; `EndpointGuard`, which unbinds or disconnects when it is dropped. It has the patterns of the guide's chapters 4,
+//! 5, 7 and 8: `LazyPirate`, `pirate`, `majordomo`, `titanic`, `binary_star`, `freelance`, `clone`, `last_value`,
+//! `file_transfer` and `discovery`.
 //!
 //! # What the compiler checks
 //!

@@ -129,7 +129,7 @@
 //!
 //! - Why: the PUB filters, and drops messages that match no subscription that has arrived.
 //! - Do: [`Socket::wait_for_topics`] and [`Socket::wait_for_subscribers`] wait for subscriptions. A connection alone is
-//!   not enough.
+//!   not enough: see [the calls that wait for peers](crate::monitor#waiting-for-peers).
 //!
 //! ## A PUB drops messages for a subscriber that is slow
 //!

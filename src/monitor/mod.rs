@@ -40,6 +40,20 @@
 //! # }
 //! ```
 //!
+//! # Waiting for peers
+//!
+//! A PUB drops messages that it sends before a subscription has arrived, and the first of several PULLs gets all tasks that are
+//! there. Four calls wait for the peers:
+//!
+//! | call | waits on the side that | until there are |
+//! | --- | --- | --- |
+//! | [`Socket::connect_and_wait`] | connects | one connection, to this endpoint |
+//! | [`Monitor::wait_for_connections`] | binds or connects | so many connections since the monitoring began |
+//! | [`Socket::wait_for_topics`] | publishes, by PUB or XPUB | so many topics with subscribers |
+//! | [`Socket::wait_for_subscribers`] | publishes, by XPUB | so many subscriptions, which the call receives |
+//!
+//! A SUB that is connected has not subscribed yet. So only the last two calls ensure that a subscriber misses no message.
+//!
 //! # Capacity
 //!
 //! In C, a monitor that nobody reads blocks every socket of its context once its queue is full, and a remote peer can
