@@ -18,7 +18,7 @@ use zmq_patterns::file_transfer::{Client, ClientEvent, FETCH, FetchError, Receiv
 
 const MOMENT: Duration = Duration::from_millis(50);
 
-/// The file of this size. Its content repeats after so many bytes, a number that no chunk size divides.
+/// A file of `len` bytes. Its content repeats after [`PERIOD`] bytes, a number that no chunk size divides.
 #[derive(Debug, Clone, Copy)]
 struct File {
     len: u64,
@@ -41,7 +41,7 @@ fn content() -> &'static [u8] {
     &CONTENT
 }
 
-/// The bytes of the file from this offset on, at most so many.
+/// The bytes of the file from `offset` on, at most `most` of them.
 fn bytes_at(offset: u64, most: usize) -> &'static [u8] {
     let from = (offset % PERIOD) as usize;
     &content()[from..][..most.min(PERIOD as usize)]
@@ -403,7 +403,7 @@ fn client_replaces_a_silent_connection_and_gives_up_in_bounded_time() {
     serving.end();
 }
 
-/// Answers so many requests by hand: the function gives the reply to a request, without its client, and its number.
+/// Answers `count` requests. `reply` gets the number of a request, and the request without its client.
 fn by_hand(
     count: usize,
     reply: impl Fn(usize, &[Message]) -> Option<Multipart> + Send + 'static,
@@ -433,7 +433,7 @@ fn client_fails_when_the_server_drops_a_chunk() {
         let (endpoint, context, thread) = by_hand(100, move |number, request| {
             let offset: usize = request[1].as_str().unwrap().parse().unwrap();
             let rest = "abcdefghijklm".get(offset..).unwrap_or_default();
-            // The chunks that follow a dropped one are sent, and taken for those before them.
+            // The server sends the chunks behind a dropped one. The client takes them for the dropped ones.
             (!dropped.contains(&number)).then(|| rest[..rest.len().min(3)].into())
         });
         let mut client = Client::new(&common::context(), &endpoint).chunk(3).credit(3).timeout(2 * MOMENT);

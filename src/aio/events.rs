@@ -64,7 +64,7 @@ impl EventSource for Authenticator {
 ///
 /// As a [`Stream`] it ends before [`Event::MonitorStopped`] and [`AuthEvent::Ended`], and after an error.
 pub struct AsyncEvents<S> {
-    // Dropped first: a runtime must not watch a closed descriptor.
+    // The registration is dropped first: a runtime must not watch a closed descriptor.
     registration: Registration,
     source: S,
     runtime: Runtime,

@@ -68,15 +68,15 @@ struct Model {
     choices: Choices,
     /// The commands that the peer has not sent yet.
     script: VecDeque<Command>,
-    /// libzmq: commands that are not processed, and what the processed ones have brought.
+    /// The state of libzmq: commands that are not processed, and the messages and the room of those that are.
     mailbox: VecDeque<Command>,
     messages: usize,
     room: usize,
     /// Whether the descriptor has changed since the reactor looked.
     changed: bool,
-    /// The same for the latch.
+    /// Whether the descriptor has changed since the latch was reset.
     latched: bool,
-    /// The runtime: whether it has seen a signal, and the waker for the next one.
+    /// The state of the runtime: whether it has seen a signal, and the waker for the next one.
     ready: bool,
     waker: Option<Waker>,
 }

@@ -196,7 +196,7 @@ fn wait(
         if attempt() {
             return Ok(true);
         }
-        // The event was set wrongly.
+        // libzmq reports the event although the call cannot succeed.
         device.forget_signals()?;
         if !look() {
             continue;

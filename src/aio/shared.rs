@@ -39,7 +39,7 @@ pub(super) struct Shared<T: SocketType> {
 
 /// A socket whose signals a runtime watches.
 struct Watched<T: SocketType> {
-    // Dropped before the socket closes: a runtime must not watch the descriptor of a closed socket.
+    // The registration is dropped before the socket closes: a runtime must not watch a closed descriptor.
     registration: Registration,
     latch: OnceCell<Latch>,
     signalled: Signalled<T>,

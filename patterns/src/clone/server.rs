@@ -158,7 +158,7 @@ impl Server {
             None => None,
             Some(Pair { updates: (own, other), .. }) => {
                 let leader = self.context.owned_socket(Dealer)?;
-                // A request that waits for a server which is not there would come too late.
+                // A request must not wait for a server that is not there: it would arrive too late.
                 leader.set_immediate(true)?;
                 let leader = self.set_up(leader.into_untyped())?;
                 leader.connect(other)?;
@@ -375,9 +375,9 @@ fn perform(
 ) -> Result<()> {
     while let Some(action) = actions.pop_front() {
         match action {
-            // It never waits. A client that reads too slowly notices that a message is missing.
+            // The XPUB drops the message for a client that reads too slowly, and the client notices the gap.
             ServerAction::Publish(message) => send(&sockets.publisher, message)?,
-            // It is sent again if no answer comes.
+            // The machine repeats the message if no answer comes.
             ServerAction::SendToPeer(message) => {
                 if let Some((_, leader)) = &sockets.peer {
                     send(leader, message)?;
@@ -411,7 +411,7 @@ fn set_timer<'a>(core: &Shared<'a>, reactor: &mut Reactor<'a>) {
         if at <= due {
             return;
         }
-        // It exists: a timer that has run is taken out of its place first.
+        // The reactor has the timer: a handler that runs clears `timer` first.
         let _ = reactor.remove(timer);
     }
     let shared = core.clone();

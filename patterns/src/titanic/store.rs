@@ -21,7 +21,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// The size below which a file is not compacted, by default.
 const SMALLEST: u64 = 1 << 20;
 
-/// The permissions of the files. Ids are secrets, and so may be what messages contain.
+/// The permissions of the files. Ids are secrets, and messages may contain secrets.
 const OWNER_ONLY: u32 = 0o600;
 
 /// The number of bytes of records that are written at once when a file is compacted.
@@ -97,7 +97,7 @@ pub struct Store {
     state: Mutex<State>,
     /// A batch is finished, and another one may be written.
     finished: Condvar,
-    /// It is locked as long as this is open.
+    /// The lock of the directory, which lasts as long as this file is open.
     _lock: File,
 }
 
@@ -119,7 +119,7 @@ struct State {
     statistics: StoreStatistics,
 }
 
-/// The file, and where its last batch ends.
+/// The file, and the offset at which its last batch ends.
 #[derive(Clone)]
 struct Log {
     file: Arc<File>,
@@ -131,7 +131,7 @@ struct Log {
 enum Unwritten {
     /// The file is as before.
     Undone(StoreError),
-    /// It may have the write or not.
+    /// The file may have the write or not.
     Unknown(StoreError),
 }
 
@@ -383,7 +383,7 @@ impl Store {
                 state.statistics.compactions += 1;
             }
             Err(Unwritten::Undone(_)) => {
-                // The old file is still there. What was written of the new one would fill the disk.
+                // The old file stays. The incomplete new one would take up the disk.
                 NewFile::discard(&self.path);
                 state.statistics.failed_compactions += 1;
             }
@@ -405,10 +405,10 @@ impl Store {
         for (id, entry) in entries {
             let kind = if entry.is_answered { Kind::Reply } else { Kind::Request };
             if entry.is_answered {
-                // It has no frames.
+                // The index needs a request before the reply. The frames of an answered request are not needed.
                 let _ = batch.push(Kind::Request, id, &[]);
             }
-            // A new checksum would make changed bytes good ones.
+            // `read` compares the checksum: the new checksum would hide bytes that the disk has changed.
             old.read(&self.path, entry.span, &mut bytes).map_err(Unwritten::Undone)?;
             batch.push_bytes(kind, id, &bytes);
             if batch.size() >= CHUNK {
@@ -451,15 +451,15 @@ impl Log {
             });
         }
         self.file.sync_data().map_err(|error| {
-            // The system may have dropped the batch, and still show it to the next process that opens the store. That one
-            // would write behind a batch which the disk does not have.
+            // The system may have dropped the batch, and still show it to the next process that opens the store. That process
+            // would write behind a batch that is not on the disk.
             let _ = self.file.set_len(self.length);
             Unwritten::Unknown(StoreError::io("synchronize", path)(error))
         })
     }
 }
 
-/// A file that is not in its place yet. Nothing in it counts.
+/// A file that has not taken the place of `requests` yet. The store does not read it.
 struct NewFile {
     path: PathBuf,
     log: Log,
@@ -480,7 +480,7 @@ impl NewFile {
         Ok(NewFile { path, log: Log { file: Arc::new(file), salt, length: HEADER } })
     }
 
-    /// Removes what a compaction that has failed has left, if anything.
+    /// Removes the file that a failed compaction has left, if there is one.
     fn discard(place: &Path) {
         let _ = fs::remove_file(NewFile::path(place));
     }

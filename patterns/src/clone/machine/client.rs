@@ -60,18 +60,18 @@ pub struct ClientMachine {
     /// The server that the client follows, or asks for its snapshot.
     server: usize,
     replica: Replica,
-    /// The map of before, while a snapshot comes.
+    /// The last complete map, while a new snapshot comes.
     shown: Option<Map>,
     /// The number of requests that were not answered.
     tries: u32,
-    /// When the server was heard last, or asked.
+    /// The time at which the server was last heard or asked.
     heard: Option<Instant>,
     /// The first half of the ids of updates, and the number of updates.
     id: u64,
     count: u64,
     /// The last update of each key that no server has published yet.
     unconfirmed: BTreeMap<Message, Unconfirmed>,
-    /// When an update may have to be sent again.
+    /// The time at which an update may have to be sent again.
     resend_at: Option<Instant>,
     statistics: ClientStatistics,
 }
@@ -234,7 +234,7 @@ impl ClientMachine {
         }
         match self.replica.on_end(&message) {
             Ok(true) => {}
-            // The request is sent again in time.
+            // `on_tick` sends the request again.
             Ok(false) => return,
             Err(Gap) => return self.resync(now, actions),
         }
@@ -243,7 +243,7 @@ impl ClientMachine {
         self.statistics.snapshots += 1;
         let sequence = self.replica.sequence();
         actions.push_back(ClientAction::Report(ClientEvent::Snapshot { server, sequence }));
-        // Another server may have it from now on.
+        // The server may be another one than before, and lack the updates.
         self.unconfirmed.values_mut().for_each(|waits| waits.sends = 0);
         self.resend(now, Duration::ZERO, actions);
     }
@@ -267,7 +267,7 @@ impl ClientMachine {
         if server != self.server {
             return;
         }
-        // While a snapshot comes, its messages alone are signs of life: they may be lost.
+        // While a snapshot comes, only its messages count as signs of life, because they may be lost.
         if self.replica.is_complete() {
             self.heard = Some(now);
         }
@@ -309,13 +309,13 @@ impl ClientMachine {
         }
     }
 
-    /// When [`ClientMachine::on_tick`] must be called next; `None` if nothing is due at any time.
+    /// The time at which [`ClientMachine::on_tick`] must be called next; `None` if nothing is due at any time.
     pub fn next_tick(&self) -> Option<Instant> {
         let resend = self.resend_at.filter(|_| self.replica.is_complete());
         [self.silent_at(), resend].into_iter().flatten().min()
     }
 
-    /// When the server counts as silent.
+    /// The time from which the server counts as silent.
     fn silent_at(&self) -> Option<Instant> {
         let time = if self.replica.is_complete() { self.ttl } else { Some(self.retry) };
         self.heard.zip(time).map(|(heard, time)| later(heard, time))

@@ -155,7 +155,7 @@ impl ServerMachine {
                     return;
                 }
                 match is_new {
-                    // A later count of the subtree is never the one that a client expects which has missed an update.
+                    // The count begins at `published`. A client that has missed an update meanwhile expects a lower one.
                     true => drop(self.counts.entry(subtree.into()).or_insert(self.published)),
                     false => drop(self.counts.remove(subtree)),
                 }
@@ -284,8 +284,8 @@ impl ServerMachine {
         self.replicate_heartbeat();
     }
 
-    /// When [`ServerMachine::on_tick`] and [`ServerMachine::next_piece`] must be called next. `None` if nothing is due at
-    /// any time.
+    /// The time at which [`ServerMachine::on_tick`] and [`ServerMachine::next_piece`] must be called next. `None` if nothing is
+    /// due at any time.
     pub fn next_tick(&self) -> Option<Instant> {
         let heartbeat = self.heartbeat.map(|_| self.next_heartbeat);
         let expiry = self.expiries.next().filter(|_| self.is_active);
@@ -318,7 +318,7 @@ pub(super) struct Expiries {
 }
 
 impl Expiries {
-    /// Sets when a key's value ends, or that it does not.
+    /// Sets the time at which a key's value ends. `None` keeps the value.
     pub fn set(&mut self, key: &Message, expiry: Option<(Instant, u64)>) {
         if let Some(old) = self.of.remove(key) {
             self.due.remove(&old);
