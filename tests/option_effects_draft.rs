@@ -224,7 +224,7 @@ fn priority_sets_so_priority() {
 }
 
 #[deadline::test]
-fn a_plain_server_that_enforces_a_domain_needs_one() {
+fn plain_server_that_enforces_a_domain_needs_one() {
     let context = context();
     let server = context.socket(Pair).unwrap();
     server.set_zap_enforce_domain(true).unwrap();
@@ -248,7 +248,7 @@ fn a_plain_server_that_enforces_a_domain_needs_one() {
 
 /// Without a domain the server would ask no ZAP handler, and accept every client.
 #[deadline::test]
-fn a_curve_server_that_enforces_a_domain_needs_one() {
+fn curve_server_that_enforces_a_domain_needs_one() {
     if skip_unless(zmq::has("curve"), "this libzmq has no CURVE") {
         return;
     }

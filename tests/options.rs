@@ -52,7 +52,7 @@ fn split(definitions: BTreeMap<String, String>) -> (BTreeMap<String, i32>, BTree
 }
 
 #[deadline::test]
-fn the_table_has_every_socket_option_of_the_header_and_no_other() {
+fn table_has_every_socket_option_of_the_header_and_no_other() {
     let header = header();
     let (mut stable, mut aliases) = split(section(&header, "Socket options."));
     assert!(aliases.is_empty(), "{aliases:?}");
@@ -297,7 +297,7 @@ fn restricted() -> Vec<(&'static str, Attempt)> {
 }
 
 #[deadline::test]
-fn an_option_on_the_wrong_kind_is_an_error_that_names_both() {
+fn option_on_the_wrong_kind_is_an_error_that_names_both() {
     let attempts = restricted();
     let number_of_kinds = |row: &OptionInfo| Kind::ALL.iter().filter(|kind| row.applies_to(**kind)).count();
     let is_of_some = |row: &&OptionInfo| (1..Kind::ALL.len()).contains(&number_of_kinds(row));
@@ -482,7 +482,7 @@ fn routing_ids_have_1_to_255_bytes() {
 }
 
 #[deadline::test]
-fn a_subscription_has_8192_bytes_at_most() {
+fn subscription_has_8192_bytes_at_most() {
     let context = Context::new().unwrap();
     let (fits, long) = (vec![b'a'; 8192], vec![b'a'; 8193]);
     let subscriber = context.socket(zmq::Sub).unwrap();

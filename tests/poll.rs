@@ -157,7 +157,7 @@ fn poll_refuses_an_empty_list_without_a_timeout() {
 }
 
 #[deadline::test]
-fn a_message_ends_the_wait() {
+fn message_ends_the_wait() {
     let timeouts: [Option<Duration>; 3] = [None, Some(LONG), Some(Duration::MAX)];
     for timeout in timeouts {
         let context = Context::new().unwrap();
@@ -175,7 +175,7 @@ fn a_message_ends_the_wait() {
 }
 
 #[deadline::test]
-fn a_byte_ends_the_wait() {
+fn byte_ends_the_wait() {
     let context = Context::new().unwrap();
     let (socket, _peer) = pair(&context, "inproc://a");
     let (near, mut far) = UnixStream::pair().unwrap();
@@ -192,7 +192,7 @@ fn a_byte_ends_the_wait() {
 }
 
 #[deadline::test]
-fn a_shutdown_ends_the_wait() {
+fn shutdown_ends_the_wait() {
     for timeout in [None, Some(LONG)] {
         let context = Context::new().unwrap();
         let (near, _far) = UnixStream::pair().unwrap();

@@ -70,7 +70,7 @@ fn ready_socket_does_not_hide_another() {
 }
 
 #[deadline::test]
-fn a_send_that_takes_the_signal_loses_no_message() {
+fn send_that_takes_the_signal_loses_no_message() {
     let context = Context::new().unwrap();
     let (a, to_a) = pair(&context, "inproc://a");
     let mut poller = Poller::new().unwrap();

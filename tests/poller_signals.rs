@@ -17,8 +17,8 @@ fn ready(poller: &mut Poller<'_, i32>, timeout: Duration) -> Vec<i32> {
 }
 
 #[deadline::test]
-fn a_caught_signal_ends_a_wait() {
-    in_own_process("a_caught_signal_ends_a_wait", || {
+fn caught_signal_ends_a_wait() {
+    in_own_process("caught_signal_ends_a_wait", || {
         let context = Context::new().unwrap();
         let (a, to_a) = pair(&context, "inproc://a");
         let mut poller = Poller::new().unwrap();

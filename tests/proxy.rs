@@ -81,7 +81,7 @@ fn queue_forwards_requests_and_their_replies() {
 }
 
 #[deadline::test]
-fn a_queue_shares_the_work() {
+fn queue_shares_the_work() {
     let context = Context::new().unwrap();
     let frontend = bound(&context, Router, "inproc://frontend");
     let backend = bound(&context, Dealer, "inproc://backend");
@@ -127,7 +127,7 @@ fn forwarder_passes_messages_to_subscribers_and_subscriptions_to_publishers() {
 }
 
 #[deadline::test]
-fn a_forwarder_serves_plain_publishers() {
+fn forwarder_serves_plain_publishers() {
     let context = Context::new().unwrap();
     let frontend = bound(&context, XSub, "inproc://frontend");
     let backend = bound(&context, XPub, "inproc://backend");
@@ -143,7 +143,7 @@ fn a_forwarder_serves_plain_publishers() {
 }
 
 #[deadline::test]
-fn a_streamer_passes_work_on() {
+fn streamer_passes_work_on() {
     let context = Context::new().unwrap();
     let frontend = bound(&context, Pull, "inproc://frontend");
     let backend = bound(&context, Push, "inproc://backend");

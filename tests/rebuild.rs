@@ -6,7 +6,7 @@ mod cargo;
 use cargo::{cargo, run};
 
 #[test]
-fn a_second_build_builds_nothing() {
+fn second_build_builds_nothing() {
     let build = || {
         let mut cargo = cargo("build", cfg!(feature = "draft"));
         cargo.args(["--lib", "--verbose", "--color=never"]);

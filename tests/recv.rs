@@ -219,7 +219,7 @@ fn recv_waits_for_the_whole_timeout() {
 }
 
 #[deadline::test]
-fn a_failed_receive_leaves_an_empty_message() {
+fn failed_receive_leaves_an_empty_message() {
     let context = Context::new().unwrap();
     let (_left, right) = pair(&context);
     right.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
@@ -278,7 +278,7 @@ fn rcvtimeo_lets_a_message_arrive_in_time() {
 }
 
 #[deadline::test]
-fn a_shutdown_ends_a_receive_that_waits() {
+fn shutdown_ends_a_receive_that_waits() {
     for limit in [None, Some(LONG)] {
         for (receive, call) in WAITING {
             let context = Context::new().unwrap();

@@ -42,7 +42,7 @@ fn owned(size: usize, when_dropped: fn()) -> Message {
 }
 
 #[deadline::test]
-fn an_owner_receives_from_the_socket_that_receives_into_its_message() {
+fn owner_receives_from_the_socket_that_receives_into_its_message() {
     thread_local! {
         static PUBLISHER: OnceCell<Socket<'static, XPub>> = const { OnceCell::new() };
     }
@@ -67,7 +67,7 @@ fn an_owner_receives_from_the_socket_that_receives_into_its_message() {
 }
 
 #[deadline::test]
-fn an_owner_sends_on_the_socket_that_sends_its_message() {
+fn owner_sends_on_the_socket_that_sends_its_message() {
     thread_local! {
         static SERVER: OnceCell<(Socket<'static, Stream>, Message)> = const { OnceCell::new() };
     }
@@ -87,7 +87,7 @@ fn an_owner_sends_on_the_socket_that_sends_its_message() {
 }
 
 #[deadline::test]
-fn an_owner_shuts_down_the_context_that_binds_a_name() {
+fn owner_shuts_down_the_context_that_binds_a_name() {
     thread_local! {
         static CONTEXT: OnceCell<Context> = const { OnceCell::new() };
     }

@@ -263,7 +263,7 @@ fn client_of_a_slow_handler_does_not_reconnect() {
 
 /// The documentation of servers whose context has no handler says so.
 #[deadline::test]
-fn without_a_handler_plain_refuses_and_curve_lets_in() {
+fn plain_refuses_and_curve_lets_in_without_a_handler() {
     let context = Context::new().unwrap();
     let (binder, connecter) = (open(&context), open(&context));
     binder.secure(&Security::null().domain("lan")).unwrap();

@@ -104,7 +104,7 @@ fn every_multipart_form_sends() {
 }
 
 #[deadline::test]
-fn a_message_of_no_parts_is_refused() {
+fn message_of_no_parts_is_refused() {
     let context = Context::new().unwrap();
     let (left, _right) = pair(&context, Pair, Pair);
     let parts = assert_failed(left.send_multipart(Multipart::new()), Errno::EINVAL);
@@ -113,7 +113,7 @@ fn a_message_of_no_parts_is_refused() {
 }
 
 #[deadline::test]
-fn without_a_peer_a_message_comes_back() {
+fn message_comes_back_without_a_peer() {
     let context = Context::new().unwrap();
     let socket = context.socket(Push).unwrap();
     let mut message = letter();
@@ -149,7 +149,7 @@ fn without_a_peer_a_message_comes_back() {
 }
 
 #[deadline::test]
-fn without_a_peer_a_multipart_message_comes_back_whole() {
+fn multipart_message_comes_back_whole_without_a_peer() {
     let context = Context::new().unwrap();
     let socket = context.socket(Dealer).unwrap();
     let parts = letters();
@@ -231,7 +231,7 @@ fn within_begins_its_time_when_the_method_is_called() {
 }
 
 #[deadline::test]
-fn a_req_takes_one_request_at_a_time() {
+fn req_takes_one_request_at_a_time() {
     let context = Context::new().unwrap();
     let (client, server) = pair(&context, Req, Rep);
     client.send("first").unwrap();
@@ -284,7 +284,7 @@ fn mandatory_router_returns_messages_for_unknown_peers() {
 }
 
 #[deadline::test]
-fn a_mandatory_router_waits_for_a_peer_that_is_full() {
+fn mandatory_router_waits_for_a_peer_that_is_full() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
     router.set_router_mandatory(true).unwrap();
@@ -325,7 +325,7 @@ fn a_mandatory_router_waits_for_a_peer_that_is_full() {
 }
 
 #[deadline::test]
-fn a_send_waits_for_a_peer() {
+fn send_waits_for_a_peer() {
     let context = Context::new().unwrap();
     for send in [
         |socket: &Socket<'_, Push>| socket.send("job").is_ok(),
@@ -350,7 +350,7 @@ fn a_send_waits_for_a_peer() {
 }
 
 #[deadline::test]
-fn after_a_shutdown_messages_come_back() {
+fn messages_come_back_after_a_shutdown() {
     let context = Context::new().unwrap();
     let (left, _right) = pair(&context, Pair, Pair);
     context.shutdown().unwrap();
@@ -363,7 +363,7 @@ fn after_a_shutdown_messages_come_back() {
 }
 
 #[deadline::test]
-fn a_shutdown_ends_a_send_that_waits() {
+fn shutdown_ends_a_send_that_waits() {
     for send in [
         |socket: &Socket<'_, Push>| assert_eq!(assert_failed(socket.send(letter()), Errno::ETERM), letter()),
         |socket: &Socket<'_, Push>| {

@@ -170,7 +170,7 @@ fn by_name(first: &Socket<'_>, second: &Socket<'_>, what: &str) {
 }
 
 #[deadline::test]
-fn a_stream_serves_a_plain_tcp_client() {
+fn stream_serves_a_plain_tcp_client() {
     let context = Context::new().unwrap();
     let server = context.socket(Stream).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
@@ -215,7 +215,7 @@ fn stream_reports_that_its_client_has_disconnected() {
 }
 
 #[deadline::test]
-fn a_stream_is_a_plain_tcp_client() {
+fn stream_is_a_plain_tcp_client() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let context = Context::new().unwrap();
     let client = context.socket(Stream).unwrap();
@@ -313,7 +313,7 @@ fn every_error_goes_through_a_question_mark() {
 }
 
 #[deadline::test]
-fn an_owned_socket_keeps_its_context() {
+fn owned_socket_keeps_its_context() {
     let context = Context::new().unwrap();
     let socket = context.owned_socket(Pull).unwrap();
     socket.bind("inproc://jobs").unwrap();
@@ -330,7 +330,7 @@ fn an_owned_socket_keeps_its_context() {
 }
 
 #[deadline::test]
-fn a_borrowing_socket_moves_between_scoped_threads() {
+fn borrowing_socket_moves_between_scoped_threads() {
     let context = Context::new().unwrap();
     let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
     left.bind("inproc://pair").unwrap();
@@ -382,7 +382,7 @@ fn socket_into_untyped_is_downcast_to_its_kind_again() {
 }
 
 #[deadline::test]
-fn an_untyped_socket_is_checked_by_libzmq() {
+fn untyped_socket_is_checked_by_libzmq() {
     let context = Context::new().unwrap();
     let socket = context.socket(Kind::Sub).unwrap();
     let failed = socket.send("no").unwrap_err();

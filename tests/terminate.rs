@@ -22,7 +22,7 @@ fn ends_of(socket: &OpenSocket) -> (Vec<&str>, Vec<&str>) {
 }
 
 #[deadline::test]
-fn the_report_says_which_sockets_are_open_and_where_they_were_opened() {
+fn report_names_open_sockets_and_the_places_that_opened_them() {
     let context = Context::new().unwrap();
     let (router, line) = (context.owned_socket(Router).unwrap(), line!());
     let tcp = router.bind("tcp://127.0.0.1:*").unwrap();

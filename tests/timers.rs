@@ -76,14 +76,14 @@ fn cancelled_timer_does_not_run() {
 }
 
 #[deadline::test]
-fn a_timer_that_is_not_due_does_not_run() {
+fn timer_that_is_not_due_does_not_run() {
     let mut timers = Timers::new().unwrap();
     timers.add(LONG, |_, _| panic!("it is not due")).unwrap();
     assert_eq!(timers.execute().unwrap(), 0);
 }
 
 #[deadline::test]
-fn a_reset_begins_the_interval_again() {
+fn reset_begins_the_interval_again() {
     let mut timers = Timers::new().unwrap();
     let timer = timers.add(LONG, |_, _| {}).unwrap();
     // The reset is repeated if the machine is busy in between.

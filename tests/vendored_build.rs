@@ -277,7 +277,7 @@ fn bind_accepts_the_name_of_a_network_interface() {
 }
 
 #[deadline::test]
-fn a_socket_can_be_tied_to_a_network_interface() {
+fn socket_is_tied_to_a_network_interface() {
     let context = Context::new().unwrap();
     let pull = context.socket(Pull).unwrap();
     pull.set_bindtodevice(Some("lo")).unwrap();
@@ -326,7 +326,7 @@ fn ipc_filters_accept_peers_by_process_user_and_group() {
 }
 
 #[deadline::test]
-fn a_temporary_ipc_endpoint_is_in_a_private_directory() {
+fn temporary_ipc_endpoint_is_in_a_private_directory() {
     let context = Context::new().unwrap();
     let pull = context.socket(Pull).unwrap();
     let endpoint = pull.bind("ipc://*").unwrap();
@@ -395,7 +395,7 @@ fn time_is_monotonic() {
 }
 
 #[deadline::test]
-fn a_round_trip_works_over_every_transport() {
+fn round_trip_works_over_every_transport() {
     let context = Context::new().unwrap();
     for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "ws://127.0.0.1:*"] {
         if endpoint.starts_with("ws") && skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {

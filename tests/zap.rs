@@ -106,7 +106,7 @@ fn users_get_in_with_their_passwords() {
 
 /// The authenticator checks the address also if the password is right.
 #[deadline::test]
-fn a_password_does_not_help_a_denied_address() {
+fn password_does_not_help_a_denied_address() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     authenticator
@@ -121,7 +121,7 @@ fn a_password_does_not_help_a_denied_address() {
 }
 
 #[deadline::test]
-fn a_callback_gives_user_ids_and_metadata() {
+fn callback_gives_user_ids_and_metadata() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     authenticator
@@ -267,7 +267,7 @@ impl Drop for Bomb {
 }
 
 #[deadline::test]
-fn a_panicking_callback_refuses_and_is_reported() {
+fn panicking_callback_refuses_and_is_reported() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     authenticator
@@ -324,7 +324,7 @@ fn ask(asker: &Socket<'_, Dealer>, frames: &[&[u8]]) -> Vec<Vec<u8>> {
 }
 
 #[deadline::test]
-fn a_malformed_request_is_refused_and_reported() {
+fn malformed_request_is_refused_and_reported() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();

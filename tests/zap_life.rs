@@ -13,7 +13,7 @@ use zmq::security::{AuthEvent, Authenticator, Security, Verdict};
 use zmq::{Context, Dealer, Errno, Router};
 
 #[deadline::test]
-fn a_context_has_one_handler_at_a_time() {
+fn context_has_one_handler_at_a_time() {
     let context = Context::new().unwrap();
     let own = context.socket(Router).unwrap();
     own.bind(HANDLER).unwrap();
@@ -179,7 +179,7 @@ fn clients_that_wait_when_the_authenticator_stops_get_status_300() {
 }
 
 #[deadline::test]
-fn a_callback_may_use_the_authenticator_and_drop_it() {
+fn callback_may_use_the_authenticator_and_drop_it() {
     let context = Context::new().unwrap();
     let slot = Arc::new(Mutex::new(None::<Authenticator>));
     let authenticator = Authenticator::start(&context).unwrap();
