@@ -52,7 +52,7 @@ impl Contender {
     }
 }
 
-/// What the contenders do: one table.
+/// A row of the table: work that each contender does.
 struct Row {
     name: String,
     /// The modes of the two sides, of which the first binds. One if both are in one process.
@@ -65,7 +65,7 @@ struct Row {
     each: usize,
 }
 
-/// What one run has taken.
+/// The times of one run.
 #[derive(Clone, Copy)]
 struct Taken {
     nanoseconds: f64,

@@ -2,7 +2,7 @@
 //!
 //! libzmq's descriptor for a socket signals that the socket has commands to process, not that it is ready, and it signals each
 //! command once. Any call on the socket may process the commands, after which the descriptor is silent; and some calls make the
-//! socket ready without any command: a REQ that has sent its request, a PUSH that has connected. So the events are read anew after
+//! socket ready without any command: a REQ that has sent its request, a PUSH that has connected. So the events are read again after
 //! each signal, after each use of the socket, and for as long as the socket is ready. [`Poller`](crate::Poller) and the sockets
 //! of async runtimes wait by these rules.
 

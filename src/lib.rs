@@ -146,7 +146,7 @@
 //! | `serde` | values of options from configuration files |
 //! | `gssapi`, `pgm`, `norm`, `vmci` | these in the vendored libzmq, by libraries of the system |
 //! | `system` | links the system's libzmq, 4.3.4 or later |
-//! | `bindgen` | makes the bindings anew when it builds |
+//! | `bindgen` | makes the bindings from the header when it builds |
 //!
 //! # Platforms
 //!

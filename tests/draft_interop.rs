@@ -45,7 +45,7 @@ fn ends(peer: Process) {
     peer.succeeds();
 }
 
-/// Which side binds. The other side connects. A PEER that connects then knows the routing id of its peer.
+/// The side that binds. The other side connects. A PEER that connects then knows the routing id of its peer.
 #[derive(Clone, Copy, PartialEq)]
 enum Binds {
     Ours,

@@ -118,7 +118,7 @@ impl Sockets for Ours {
     }
 }
 
-/// What `benches/c/aio.c` does. Where C waits by `zmq_poll`, this does by `Poller`.
+/// The work of `benches/c/aio.c`. `Poller` takes the place of `zmq_poll`.
 fn blocking(work: &Work) -> Result<Option<Duration>> {
     let Work { mode, endpoint, size, count, .. } = work;
     let (size, count) = (*size, *count);

@@ -50,7 +50,7 @@ struct Expected {
     last: Option<Vec<u8>>,
 }
 
-/// What the cache must do, written as simply as possible.
+/// A cache that is written as simply as possible. The real one must do the same.
 struct Model {
     max_topics: usize,
     max_bytes: usize,

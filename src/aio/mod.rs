@@ -258,7 +258,7 @@ macro_rules! lending {
         /// # The blocking socket
         impl<T: SocketType> $name<T> {
             /// Lends the blocking socket to the closure: for options, endpoints, subscriptions, and all calls that do not wait.
-            /// Afterwards both directions look anew at what the socket is ready for.
+            /// Afterwards both directions query again which calls the socket is ready for.
             ///
             /// The closure runs on the thread of the caller, which is the runtime's, and keeps the other half of the socket
             /// from running. It must not wait, and give no C handle away ([`Socket::as_raw`]) that is used later. On a half, it

@@ -19,8 +19,8 @@ extern "C" fn in_child() {
 
 /// Counts forks from now on.
 pub(crate) fn count_forks() -> Result<(), Errno> {
-    // There is no lock, because a forked child could find it held by a thread that it does not have. If two threads
-    // register at the same time, each fork counts twice, which does no harm.
+    // A forked child could find a lock held by a thread that it does not have, so this takes none. If two threads register
+    // at the same time, each fork counts twice, which does no harm.
     static COUNTING: AtomicBool = AtomicBool::new(false);
     if COUNTING.load(Ordering::Acquire) {
         return Ok(());

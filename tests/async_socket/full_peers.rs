@@ -23,7 +23,7 @@ use crate::executors::{Executor, counted, noticed, open_small, sleep, task};
 const SIZE: usize = 100_000;
 /// Enough to fill all queues and the system's buffers.
 const MESSAGES: usize = 150;
-/// What the other half receives while the sender waits.
+/// The number of messages that the other half receives while the sender waits.
 const RECEIVED: usize = 200;
 
 /// Sends until there is no room, receives the messages that `talk` causes, one at a time, and then lets the peer read: `drain`

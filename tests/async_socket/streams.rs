@@ -172,7 +172,7 @@ fn stream_ends_with_the_context_and_stays_ended() {
                     assert!(!stream.is_terminated());
                     assert_eq!(stream.next().await.unwrap().unwrap(), "one");
                     arrives.send(()).unwrap();
-                    // What was sent after the shutdown may arrive.
+                    // A message that was sent after the shutdown may arrive.
                     while let Some(message) = stream.next().await {
                         assert_eq!(message.unwrap(), "two");
                     }

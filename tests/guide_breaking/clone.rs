@@ -18,7 +18,7 @@ use crate::{RECOVERY, Victim};
 const HEARTBEAT: &str = "500";
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// What the lines of a server say about the pair.
+/// The state of the pair, by the lines that a server has printed.
 #[derive(Default, Debug)]
 struct Standing {
     is_active: bool,

@@ -120,7 +120,7 @@ impl Replica {
                 if self.is_complete() {
                     return Err(Gap);
                 }
-                // What is missing may be in the snapshot: its end decides.
+                // The missing updates may be in the snapshot: its end decides.
                 first = sequence;
             }
         } else if let Some(end) = self.end {

@@ -312,7 +312,7 @@ impl Service {
             self.report(on_event, Event::Failed(error));
             Delivery::Unanswered
         };
-        // A reply could not be stored, so the service would work in vain.
+        // The store could not take the reply, so the request is not delivered.
         if let Some(error) = self.store.broken() {
             return failed(error);
         }

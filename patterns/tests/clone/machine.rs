@@ -73,7 +73,7 @@ fn do_step(world: &mut World, step: Step) {
                 world.kill(active);
             } else if world.servers[1 - active].is_in_sync {
                 world.kill(active);
-                // What the dead one has sent arrives, or a part of it.
+                // The messages of the dead server arrive, or a part of them.
                 world.deliver(Queue::ToFollower(active));
                 world.check_successor(1 - active);
                 world.queue(Queue::ToFollower(active)).unwrap().clear();

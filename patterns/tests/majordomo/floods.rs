@@ -129,7 +129,7 @@ fn broker_drops_replies_that_have_too_many_bytes_for_a_client_which_takes_none()
     for expected in [LONG_REPLY; 10].into_iter().chain([1000]) {
         assert_eq!(next(&client)[3].len(), expected);
     }
-    // There is room again, when the memory is free, also for a reply that is longer than the limit by itself.
+    // The broker has room again when the memory is free, also for a reply that is longer than the limit by itself.
     common::eventually("a reply has room", || {
         ask(2 << 20);
         ask(10);

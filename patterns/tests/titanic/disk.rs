@@ -360,7 +360,7 @@ fn tear(place: usize, bytes: &[u8], content: &mut Vec<u8>, rng: &mut Rng) {
     }
 }
 
-/// What a client knows of a request, from the lines of the log.
+/// The state of a request, as far as its client knows it from the lines of the log.
 #[derive(Default)]
 struct Known {
     is_answered: bool,

@@ -103,7 +103,7 @@ impl ServerMachine {
         }
     }
 
-    /// Takes the map over. An incomplete one is added to the map of before: it is all that is left.
+    /// Takes the map over. An incomplete map is added to the one before it: nothing else is left.
     fn adopt(&mut self, replica: Replica) {
         self.committed = self.committed.max(replica.sequence()).max(replica.newest);
         if replica.is_complete() {
@@ -260,7 +260,7 @@ impl ServerMachine {
         self.publish_up_to(u64::MAX, actions);
     }
 
-    /// Adds an update to what the passive server gets. Returns whether the update must wait for it.
+    /// Adds an update to the messages for the passive server. Returns whether the update must wait for it.
     pub(super) fn replicate(&mut self, update: &Update) -> bool {
         let Some(follower) = &mut self.follower else { return false };
         follower.log.push_back((update.stored.clone(), self.expiries.of(update.stored.key())));
@@ -304,7 +304,7 @@ impl ServerMachine {
         }
     }
 
-    /// When a call is due because of the peer.
+    /// The time at which a call is due because of the peer.
     pub(super) fn peer_due(&self) -> Option<Instant> {
         let follower = self.follower.as_ref();
         let silent = follower.map(|follower| later(follower.heard, self.patience));
@@ -367,7 +367,7 @@ impl ServerMachine {
                         None => follower.snapshot = None,
                     }
                 }
-                // They take turns.
+                // The messages of the snapshot and the updates take turns.
                 follower.snapshot_is_next = !follower.snapshot_is_next;
             }
             Piece::Refused => follower.resume_at = Some(follower.pause.pause(now)),

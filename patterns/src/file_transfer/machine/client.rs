@@ -80,7 +80,7 @@ enum State {
     Connecting(Instant),
     /// A chunk must come by then.
     Connected(Instant),
-    /// There is no connection until then.
+    /// The client has no connection until then.
     Pausing(Instant),
     /// The transfer is complete or has failed.
     Ended,
