@@ -26,7 +26,8 @@ const SHOWN: usize = 32;
 /// It is made from bytes or text by [`Into`], so that [`Socket::send`](crate::Socket::send) takes either. Slices, texts and
 /// arrays are copied; `Vec`, `String`, `Box<[u8]>`, `Arc<[u8]>`, `Bytes` (feature `bytes`) and any other owner are handed
 /// over without a copy; up to 33 bytes live in the message itself. Cloning shares the content. [`Message::make_mut`] gives
-/// the bytes to write, and copies them first if they may be shared; so does `message[0] = b'x'`.
+/// the bytes to write, and copies them first if they may be shared; so does `message[0] = b'x'`. `message.to_vec()` copies the
+/// content: the memory of a message is libzmq's, or has been handed over to it, and cannot become that of a `Vec`.
 ///
 /// ```
 /// use zmq::Message;
