@@ -16,7 +16,7 @@ type Files = BTreeMap<String, String>;
 
 /// The rooms of src/ with their floors, and the imports that are allowed although they go up.
 struct House {
-    /// A room is a file (`error.rs`) or a folder (`raw/`); of two that fit a file, the longer one counts.
+    /// A room is a file (`lock.rs`) or a folder (`raw/`); of two that fit a file, the longer one counts.
     rooms: BTreeMap<String, u32>,
     /// The importing file and the room that it imports from, with the rooms on the way back, which make it a circle.
     exceptions: BTreeMap<(String, String), Vec<String>>,
