@@ -69,17 +69,17 @@ impl<T: AsRef<[u8]> + Send + 'static> Owner for Owned<T> {
 type Dropped = Box<dyn Send>;
 
 /// If the drop of an owner takes longer than this, another thread drops the owners behind it.
-const PATIENCE: Duration = Duration::from_millis(100);
+const DROP_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The interval at which the thread reads the queue while owners come in quick succession. Waking the thread for each owner
 /// costs more than a small message.
-const NAP: Duration = Duration::from_millis(1);
+const READ_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The most owners that are dropped at once. If their drops block, the other owners wait.
 const MOST_THREADS: usize = 64;
 
 /// The queue of owners, and its threads. One thread drops the owners in order. The other is the watcher, which runs no
-/// code of the user's: it starts another thread if the first one has been busy with one owner for `PATIENCE`.
+/// code of the user's: it starts another thread if the first one has been busy with one owner for `DROP_TIMEOUT`.
 ///
 /// The thread that makes the first message with an owner starts the watcher, and the watcher starts the others. So all have
 /// the signal mask, processors and priority of that thread, and not of an I/O thread, for which libzmq or a context sets them.
@@ -106,11 +106,11 @@ struct Queue {
     /// The number of those threads that wait for an owner.
     idle: usize,
     /// Whether the idle thread waits without a time-out, so that an added owner must wake it. If not, it reads the queue again
-    /// after `NAP`.
+    /// after `READ_INTERVAL`.
     sleeps: bool,
     /// The number of threads that wait until owners are dropped.
     awaiting: usize,
-    /// Whether the watcher waits for `PATIENCE` to pass.
+    /// Whether the watcher waits for `DROP_TIMEOUT` to pass.
     is_watched: bool,
 }
 
@@ -181,7 +181,7 @@ impl Dropper {
             }
             let taken = queue.taken;
             if queue.threads > 0 {
-                let deadline = Deadline::after(PATIENCE);
+                let deadline = Deadline::after(DROP_TIMEOUT);
                 while !deadline.has_passed() {
                     queue = wait(&self.waiting, queue, deadline);
                 }
@@ -191,7 +191,7 @@ impl Dropper {
                     queue.threads += 1;
                     queue.idle += 1;
                 } else {
-                    queue = wait(&self.waiting, queue, Deadline::after(PATIENCE));
+                    queue = wait(&self.waiting, queue, Deadline::after(DROP_TIMEOUT));
                 }
             }
         }
@@ -229,18 +229,18 @@ impl Dropper {
         queue.threads -= 1;
     }
 
-    /// Waits until an owner may have been added. `naps` is whether the last owner came less than `NAP` after the one before.
-    /// The wait then lasts for `NAP` at most, and an added owner does not end it.
+    /// Waits until an owner may have been added. `naps` is whether the last owner came less than `READ_INTERVAL` after the one before.
+    /// The wait then lasts for `READ_INTERVAL` at most, and an added owner does not end it.
     fn wait_for_owner<'a>(&self, mut queue: MutexGuard<'a, Queue>, naps: &mut bool) -> MutexGuard<'a, Queue> {
         if *naps {
-            queue = wait(&self.added, queue, Deadline::after(NAP));
+            queue = wait(&self.added, queue, Deadline::after(READ_INTERVAL));
             *naps = !queue.owners.is_empty();
             return queue;
         }
         let start = Instant::now();
         queue.sleeps = true;
         queue = wait(&self.added, queue, Deadline::NEVER);
-        *naps = start.elapsed() < NAP;
+        *naps = start.elapsed() < READ_INTERVAL;
         queue
     }
 }
@@ -272,7 +272,7 @@ pub(crate) fn owners_are_dropped(deadline: Deadline) -> bool {
     let mut queue = lock(&dropper.queue);
     let end = queue.taken + queue.owners.len() as u64;
     queue.awaiting += 1;
-    // The dropping thread may wait for `NAP`. The notification ends that wait.
+    // The dropping thread may wait for `READ_INTERVAL`. The notification ends that wait.
     dropper.added.notify_one();
     while queue.first_left() < end && !deadline.has_passed() {
         queue = wait(&dropper.dropped, queue, deadline);

@@ -13,7 +13,7 @@ use crate::common::{TCP, context, eventually, opens};
 
 /// The longest time that a drop may take on a busy machine. A drop that lingers would not end: `ZMQ_LINGER` has no limit by
 /// default.
-const AT_ONCE: Duration = Duration::from_secs(20);
+const DROP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The number of messages that must be unsent, which is more than the system's buffers hold.
 const UNSENT: usize = 20;
@@ -79,7 +79,7 @@ fn give_up(what: &str, context: Context, sockets: Vec<Socket<'static>>, messages
             drop(sockets);
         }
     }
-    assert!(start.elapsed() < AT_ONCE, "{what}: the drop took {:?}", start.elapsed());
+    assert!(start.elapsed() < DROP_TIMEOUT, "{what}: the drop took {:?}", start.elapsed());
     eventually(&format!("{what}: the messages are freed"), || messages.unsent() == 0);
 }
 

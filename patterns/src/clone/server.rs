@@ -244,7 +244,7 @@ fn serve_alone(core: &Shared<'_>) -> Result<Ended, BinaryStarError> {
     let shared = core.clone();
     let added = reactor.add(&sockets.snapshots, PollEvents::POLLIN, move |reactor, _| {
         let requests = received(&sockets.snapshots)?;
-        Ok(turn(&shared, reactor, |machine, _, actions| {
+        Ok(step(&shared, reactor, |machine, _, actions| {
             requests.into_iter().for_each(|request| machine.on_request(request, actions));
         })?)
     });
@@ -265,21 +265,21 @@ fn serve_in_pair(core: &Shared<'_>, context: &Context, pair: &Pair, setup: &[Set
     }
     let shared = core.clone();
     let voter = star.voter(&sockets.snapshots, move |reactor, request| {
-        Ok(turn(&shared, reactor, |machine, _, actions| machine.on_request(request, actions))?)
+        Ok(step(&shared, reactor, |machine, _, actions| machine.on_request(request, actions))?)
     });
     let shared = core.clone();
     star.on_active(move |reactor| {
-        Ok(turn(&shared, reactor, |machine, now, actions| machine.on_active(now, new_id(), actions))?)
+        Ok(step(&shared, reactor, |machine, now, actions| machine.on_active(now, new_id(), actions))?)
     });
     let shared = core.clone();
     star.on_passive(move |reactor| {
-        Ok(turn(&shared, reactor, |machine, now, actions| machine.on_passive(now, actions))?)
+        Ok(step(&shared, reactor, |machine, now, actions| machine.on_passive(now, actions))?)
     });
     let shared = core.clone();
     star.on_event(move |event| (shared.borrow_mut().on_event)(&ServerEvent::Pair(*event)));
     voter.and_then(|_| register(core, star.reactor())).map_err(BinaryStarError::Setup)?;
     // Until the pair has decided, the server asks the other one for its map.
-    turn(core, star.reactor(), |machine, now, actions| machine.on_passive(now, actions))
+    step(core, star.reactor(), |machine, now, actions| machine.on_passive(now, actions))
         .map_err(BinaryStarError::Setup)?;
     star.run()
 }
@@ -290,14 +290,14 @@ fn register<'a>(core: &Shared<'a>, reactor: &mut Reactor<'a>) -> Result<()> {
     let shared = core.clone();
     reactor.add(&sockets.publisher, PollEvents::POLLIN, move |reactor, _| {
         let subscriptions = received(&sockets.publisher)?;
-        Ok(turn(&shared, reactor, |machine, _, actions| {
+        Ok(step(&shared, reactor, |machine, _, actions| {
             subscriptions.into_iter().for_each(|subscription| machine.on_subscription(subscription, actions));
         })?)
     })?;
     let shared = core.clone();
     let handler = reactor.add(&sockets.updates, PollEvents::POLLIN, move |reactor, _| {
         let updates = received(&sockets.updates)?;
-        Ok(turn(&shared, reactor, |machine, now, actions| {
+        Ok(step(&shared, reactor, |machine, now, actions| {
             updates.into_iter().for_each(|update| machine.on_update(now, update, actions));
         })?)
     })?;
@@ -306,14 +306,14 @@ fn register<'a>(core: &Shared<'a>, reactor: &mut Reactor<'a>) -> Result<()> {
         let shared = core.clone();
         reactor.add(follower, PollEvents::POLLIN, move |reactor, _| {
             let messages = received(follower)?;
-            Ok(turn(&shared, reactor, |machine, now, actions| {
+            Ok(step(&shared, reactor, |machine, now, actions| {
                 messages.into_iter().for_each(|message| machine.on_follower(now, message, actions));
             })?)
         })?;
         let shared = core.clone();
         reactor.add(leader, PollEvents::POLLIN, move |reactor, _| {
             let messages = received(leader)?;
-            Ok(turn(&shared, reactor, |machine, now, actions| {
+            Ok(step(&shared, reactor, |machine, now, actions| {
                 messages.into_iter().for_each(|message| machine.on_leader(now, message, actions));
                 machine.acknowledge(actions);
             })?)
@@ -335,7 +335,7 @@ fn received(socket: &Socket<'_>) -> Result<Vec<Multipart>> {
 }
 
 /// Calls the machine, performs its actions, sends a bounded number of pieces, and sets the timer of the next call.
-fn turn<'a>(
+fn step<'a>(
     core: &Shared<'a>,
     reactor: &mut Reactor<'a>,
     call: impl FnOnce(&mut ServerMachine, Instant, &mut VecDeque<ServerAction>),
@@ -417,7 +417,7 @@ fn set_timer<'a>(core: &Shared<'a>, reactor: &mut Reactor<'a>) {
     let shared = core.clone();
     let timer = reactor.after(due.saturating_duration_since(Instant::now()), move |reactor, _| {
         shared.borrow_mut().timer = None;
-        Ok(turn(&shared, reactor, |machine, now, actions| machine.on_tick(now, actions))?)
+        Ok(step(&shared, reactor, |machine, now, actions| machine.on_tick(now, actions))?)
     });
     borrowed.timer = Some((timer, due));
 }

@@ -13,8 +13,8 @@ use super::protocol::is_reply_to_client;
 /// the receive buffers of 8 KiB that their frames may point into.
 const LONG: usize = 8 << 10;
 
-/// The number of clients from which on those without waiting replies are looked for.
-const FEW: usize = 64;
+/// The number of clients from which on the map is searched for clients without waiting replies.
+const SMALL_MAP: usize = 64;
 
 /// Counts the bytes of long replies from the send until libzmq frees them. libzmq itself limits the number of messages only.
 pub(super) struct Replies {
@@ -34,7 +34,7 @@ struct Counted {
 
 impl Replies {
     pub(super) fn new(limit: usize) -> Replies {
-        Replies { limit, clients: HashMap::new(), tidy_at: FEW }
+        Replies { limit, clients: HashMap::new(), tidy_at: SMALL_MAP }
     }
 
     /// Counts a message of the broker, if it is a long reply. Gives it back as an error if too many bytes wait for its
@@ -64,7 +64,7 @@ impl Replies {
         }
         if self.clients.len() >= self.tidy_at {
             self.clients.retain(|_, waiting| Arc::strong_count(waiting) > 1);
-            self.tidy_at = FEW.max(2 * self.clients.len());
+            self.tidy_at = SMALL_MAP.max(2 * self.clients.len());
         }
         Arc::clone(self.clients.entry(client[..].into()).or_default())
     }

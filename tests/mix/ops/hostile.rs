@@ -10,7 +10,7 @@ use crate::common::rng::Rng;
 
 pub const ROWS: &[Row] = &[row("raw-client", 12, raw_client), row("raw-server", 5, raw_server), row("socks", 3, socks)];
 
-const PATIENCE: Duration = Duration::from_millis(10);
+const IO_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// A greeting of ZMTP 3 with the mechanism NULL.
 pub fn greeting() -> Vec<u8> {
@@ -86,14 +86,14 @@ pub fn attack(endpoint: &str, rng: &mut Rng) {
     let address = address.split('/').next().filter(|_| transport != "ipc").unwrap_or(address);
     if transport == "ipc" {
         let Ok(stream) = UnixStream::connect(address) else { return };
-        let _ = stream.set_read_timeout(Some(PATIENCE));
+        let _ = stream.set_read_timeout(Some(IO_TIMEOUT));
         talk(stream, rng);
     } else if let Ok(address) = address.parse()
         && transport != "udp"
     {
-        let Ok(stream) = TcpStream::connect_timeout(&address, PATIENCE) else { return };
-        let _ = stream.set_read_timeout(Some(PATIENCE));
-        let _ = stream.set_write_timeout(Some(PATIENCE));
+        let Ok(stream) = TcpStream::connect_timeout(&address, IO_TIMEOUT) else { return };
+        let _ = stream.set_read_timeout(Some(IO_TIMEOUT));
+        let _ = stream.set_write_timeout(Some(IO_TIMEOUT));
         let _ = rng.coin().then(|| socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)));
         talk(stream, rng);
     }
@@ -113,11 +113,11 @@ pub fn knock(endpoint: &str, rng: &mut Rng) {
     };
     if transport == "ipc" {
         let Ok(stream) = UnixStream::connect(address) else { return };
-        let _ = stream.set_read_timeout(Some(PATIENCE));
+        let _ = stream.set_read_timeout(Some(IO_TIMEOUT));
         talk(Box::new(stream));
     } else if let Ok(address) = address.split('/').next().unwrap_or_default().parse() {
-        let Ok(stream) = TcpStream::connect_timeout(&address, PATIENCE) else { return };
-        let _ = stream.set_read_timeout(Some(PATIENCE));
+        let Ok(stream) = TcpStream::connect_timeout(&address, IO_TIMEOUT) else { return };
+        let _ = stream.set_read_timeout(Some(IO_TIMEOUT));
         talk(Box::new(stream));
     }
 }
@@ -140,8 +140,8 @@ fn serve(thread: &Thread<'_>, listener: TcpListener, mut rng: Rng, talk: fn(TcpS
         for _ in 0..20 {
             if let Ok((stream, _)) = listener.accept() {
                 let _ = stream.set_nonblocking(false);
-                let _ = stream.set_read_timeout(Some(PATIENCE));
-                let _ = stream.set_write_timeout(Some(PATIENCE));
+                let _ = stream.set_read_timeout(Some(IO_TIMEOUT));
+                let _ = stream.set_write_timeout(Some(IO_TIMEOUT));
                 talk(stream, &mut rng);
             }
             std::thread::sleep(Duration::from_millis(3));

@@ -124,12 +124,12 @@ struct Worker {
 enum Work {
     /// With its key in the service's `idle`.
     Idle(u64),
-    Busy(Held),
+    Busy(Assigned),
 }
 
 /// A request that a worker has.
 #[derive(Debug)]
-struct Held {
+struct Assigned {
     client: Message,
     /// `None` if no other worker may have it.
     body: Option<Multipart>,
@@ -416,7 +416,7 @@ impl BrokerMachine {
         let tries = tries + 1;
         let kept = (tries < self.max_tries).then(|| body.clone());
         let worker = &mut self.workers[place];
-        worker.work = Work::Busy(Held { client: (&client).into(), body: kept, arrived, tries });
+        worker.work = Work::Busy(Assigned { client: (&client).into(), body: kept, arrived, tries });
         worker.sent = now;
         let overdue = later(arrived, self.lifetime);
         if overdue < worker.due {
@@ -451,8 +451,8 @@ impl BrokerMachine {
         self.forget_if_unused(service);
     }
 
-    fn hand_over(&mut self, now: Instant, service: usize, held: Held, actions: &mut Vec<Action>) {
-        let Held { client, body, arrived, tries } = held;
+    fn hand_over(&mut self, now: Instant, service: usize, held: Assigned, actions: &mut Vec<Action>) {
+        let Assigned { client, body, arrived, tries } = held;
         if later(arrived, self.lifetime) <= now {
             return self.expire(service, client, actions);
         }
