@@ -161,9 +161,9 @@ impl Broker {
     /// # Errors
     ///
     /// Those of receiving and sending: `EINTR` after a caught signal, `ETERM` after the context was shut down.
-    pub fn run_once(&mut self, timeout: Option<Duration>, mut on_event: impl FnMut(&Event)) -> Result<()> {
+    pub fn run_once(&mut self, timeout: impl Into<Option<Duration>>, mut on_event: impl FnMut(&Event)) -> Result<()> {
         let until_tick = self.machine.next_tick().map(|at| at.saturating_duration_since(Instant::now()));
-        let wait = match (timeout, until_tick) {
+        let wait = match (timeout.into(), until_tick) {
             (Some(timeout), Some(until_tick)) => Some(timeout.min(until_tick)),
             (timeout, until_tick) => timeout.or(until_tick),
         };
