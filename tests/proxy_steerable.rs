@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use common::{Process, c_program, eventually};
+use common::{Process, bound, c_program, connected, eventually};
 use zmq::{
     CanSend, Context, Dealer, Errno, Kind, Multipart, Pair, ProxyHandle, Pub, Pull, Push, Rep, Req, Result, Router,
     SendError, Socket, SocketType, Sub, Unforwarded, XPub, XSub, proxy_steerable,
@@ -14,18 +14,6 @@ use zmq::{
 
 /// Long enough for a message to arrive that must not arrive.
 const MOMENT: Duration = Duration::from_millis(50);
-
-fn bound<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socket<'static, T> {
-    let socket = context.owned_socket(kind).unwrap();
-    socket.bind(endpoint).unwrap();
-    socket
-}
-
-fn connected<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socket<'static, T> {
-    let socket = context.owned_socket(kind).unwrap();
-    socket.connect(endpoint).unwrap();
-    socket
-}
 
 /// The outcome of a proxy, with its sockets.
 type Forwarded = (Result<Unforwarded, SendError<Unforwarded>>, Socket<'static, Pull>, Socket<'static, Push>);

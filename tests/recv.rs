@@ -5,19 +5,13 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::pair;
 use zmq::{Context, Errno, Error, Kind, Message, Pair, Pull, Push, RecvStringError, Rep, Req, Result, Socket, Within};
 
 /// Long enough to be distinguished from no wait.
 const SHORT: Duration = Duration::from_millis(30);
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
-
-fn pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
-    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-    left.bind("inproc://pair").unwrap();
-    right.connect("inproc://pair").unwrap();
-    (left, right)
-}
 
 /// Every receiving method of [`Within`]. Each call returns whether it has received.
 const WITHIN: [fn(Within<'_, '_, Pair>) -> Result<bool>; 5] = [
@@ -41,7 +35,7 @@ const WAITING: [(Form, &str); 5] = [
 #[deadline::test]
 fn every_form_receives() {
     let context = Context::new().unwrap();
-    let (left, right) = pair(&context);
+    let (left, right) = pair(&context, "inproc://pair");
     for _ in 0..14 {
         left.send("Hello").unwrap();
     }
@@ -75,7 +69,7 @@ fn every_form_receives() {
 #[deadline::test]
 fn every_multipart_form_receives() {
     let context = Context::new().unwrap();
-    let (left, right) = pair(&context);
+    let (left, right) = pair(&context, "inproc://pair");
     for _ in 0..4 {
         left.send_multipart(["a", "", "c"]).unwrap();
     }
@@ -89,7 +83,7 @@ fn every_multipart_form_receives() {
 #[deadline::test]
 fn parts_say_whether_more_follow() {
     let context = Context::new().unwrap();
-    let (left, right) = pair(&context);
+    let (left, right) = pair(&context, "inproc://pair");
     left.send_multipart(["a", "b", "c", "d"]).unwrap();
     assert!(right.recv_msg().unwrap().more());
     assert!(right.rcvmore().unwrap());
@@ -106,7 +100,7 @@ fn parts_say_whether_more_follow() {
 #[deadline::test]
 fn recv_multipart_receives_the_remaining_parts_of_a_message() {
     let context = Context::new().unwrap();
-    let (left, right) = pair(&context);
+    let (left, right) = pair(&context, "inproc://pair");
     left.send_multipart(["a", "b", "c"]).unwrap();
     left.send("next").unwrap();
     assert_eq!(right.recv_msg().unwrap(), "a");
@@ -117,7 +111,7 @@ fn recv_multipart_receives_the_remaining_parts_of_a_message() {
 #[deadline::test]
 fn recv_into_fills_the_buffer_and_reports_the_size_of_the_message() {
     let context = Context::new().unwrap();
-    let (left, right) = pair(&context);
+    let (left, right) = pair(&context, "inproc://pair");
     for size in [0, 4, 5, 6, 100_000] {
         left.send(vec![b'x'; size]).unwrap();
         let mut buffer = [b'-'; 6];
@@ -133,7 +127,7 @@ fn recv_into_fills_the_buffer_and_reports_the_size_of_the_message() {
 #[deadline::test]
 fn recv_into_refuses_an_empty_buffer_and_keeps_the_message() {
     let context = Context::new().unwrap();
-    let (left, right) = pair(&context);
+    let (left, right) = pair(&context, "inproc://pair");
     left.send("Hello").unwrap();
     let error = right.recv_into(&mut []).unwrap_err();
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_recv"));
@@ -143,7 +137,7 @@ fn recv_into_refuses_an_empty_buffer_and_keeps_the_message() {
 #[deadline::test]
 fn recv_string_returns_the_bytes_when_they_are_not_utf_8() {
     let context = Context::new().unwrap();
-    let (left, right) = pair(&context);
+    let (left, right) = pair(&context, "inproc://pair");
     left.send(b"caf\xe9").unwrap();
     let failed = right.recv_string().unwrap_err();
     assert!(failed.to_string().starts_with("zmq_msg_recv: the message is not UTF-8: "), "{failed}");
@@ -161,7 +155,7 @@ fn recv_string_returns_the_bytes_when_they_are_not_utf_8() {
 #[deadline::test]
 fn now_does_not_wait() {
     let context = Context::new().unwrap();
-    let (_left, right) = pair(&context);
+    let (_left, right) = pair(&context, "inproc://pair");
     // ZMQ_RCVTIMEO does not apply.
     for timeout in [None, Some(LONG)] {
         right.set_rcvtimeo(timeout).unwrap();
@@ -175,7 +169,7 @@ fn now_does_not_wait() {
 #[deadline::test]
 fn within_clears_the_message_when_none_arrives() {
     let context = Context::new().unwrap();
-    let (_left, right) = pair(&context);
+    let (_left, right) = pair(&context, "inproc://pair");
     for view in [right.now(), right.within(SHORT)] {
         let mut message = Message::from("old");
         assert!(!view.recv(&mut message).unwrap());
@@ -186,7 +180,7 @@ fn within_clears_the_message_when_none_arrives() {
 #[deadline::test]
 fn within_keeps_the_bytes_of_a_text_that_is_not_utf_8() {
     let context = Context::new().unwrap();
-    let (left, right) = pair(&context);
+    let (left, right) = pair(&context, "inproc://pair");
     for view in [right.now(), right.within(LONG)] {
         left.send(b"caf\xe9").unwrap();
         let failed = view.recv_string().unwrap_err();
@@ -198,7 +192,7 @@ fn within_keeps_the_bytes_of_a_text_that_is_not_utf_8() {
 #[deadline::test]
 fn recv_waits_for_the_whole_timeout() {
     let context = Context::new().unwrap();
-    let (_left, right) = pair(&context);
+    let (_left, right) = pair(&context, "inproc://pair");
     for receive in WITHIN {
         let start = Instant::now();
         assert!(!receive(right.within(SHORT)).unwrap());
@@ -221,7 +215,7 @@ fn recv_waits_for_the_whole_timeout() {
 #[deadline::test]
 fn failed_receive_leaves_an_empty_message() {
     let context = Context::new().unwrap();
-    let (_left, right) = pair(&context);
+    let (_left, right) = pair(&context, "inproc://pair");
     right.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
     let mut message = Message::from("old");
     right.recv(&mut message).unwrap_err();
@@ -249,7 +243,7 @@ fn within_receives_a_message_that_arrives_in_time() {
     for limit in [None, Some(LONG)] {
         for receive in WITHIN {
             let context = Context::new().unwrap();
-            let (left, right) = pair(&context);
+            let (left, right) = pair(&context, "inproc://pair");
             thread::scope(|scope| {
                 let receiver = scope.spawn(move || receive(right.within(limit)));
                 thread::sleep(Duration::from_millis(2));
@@ -265,7 +259,7 @@ fn rcvtimeo_lets_a_message_arrive_in_time() {
     for limit in [None, Some(LONG)] {
         for (receive, _) in WAITING {
             let context = Context::new().unwrap();
-            let (left, right) = pair(&context);
+            let (left, right) = pair(&context, "inproc://pair");
             right.set_rcvtimeo(limit).unwrap();
             thread::scope(|scope| {
                 let receiver = scope.spawn(move || receive(&right));
@@ -299,7 +293,7 @@ fn shutdown_ends_a_receive_that_waits() {
 #[deadline::test]
 fn now_and_within_fail_after_a_shutdown() {
     let context = Context::new().unwrap();
-    let (_left, right) = pair(&context);
+    let (_left, right) = pair(&context, "inproc://pair");
     context.shutdown().unwrap();
     for receive in WITHIN {
         assert_eq!(receive(right.now()).unwrap_err().errno(), Errno::ETERM);

@@ -4,12 +4,12 @@ mod common;
 
 use std::process::{Command, Output};
 
-use common::DEADLINE;
+use common::{DEADLINE, pair};
 use zmq::zhelpers::{
     s_catch_signals, s_clock, s_dump, s_interrupted, s_recv, s_send, s_sendmore, s_set_id, s_sleep, s_version,
     s_version_assert,
 };
-use zmq::{Context, Dealer, Errno, Pair, Rep, Req, Router, Socket};
+use zmq::{Context, Dealer, Errno, Rep, Req, Router};
 
 /// The environment variable that is set in the child of a test.
 const ROLE: &str = "SAFE_ZMQ_ROLE";
@@ -46,20 +46,13 @@ fn printed(test: &str, environment: &[(&str, &str)], print: impl FnOnce()) -> Op
     Some((output, printed))
 }
 
-fn pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
-    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-    left.bind("inproc://pair").unwrap();
-    right.connect("inproc://pair").unwrap();
-    (left, right)
-}
-
 #[deadline::test]
 fn s_dump_prints_the_format_of_the_guide() {
     let frames: [&[u8]; 8] =
         [b"", b"text", b"\x7f", b"~ !", b"\ttab he", "\u{4e2d}".as_bytes(), &[0, 1, 2, 3, 4], &[b'x'; 1001]];
     let outcome = printed("s_dump_prints_the_format_of_the_guide", &[], || {
         let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
+        let (left, right) = pair(&context, "inproc://pair");
         left.send_multipart(Vec::from(frames)).unwrap();
         left.send(" ").unwrap();
         s_dump(&right).unwrap();
@@ -82,7 +75,7 @@ fn s_dump_prints_the_format_of_the_guide() {
 fn s_dump_keeps_an_empty_last_frame() {
     let outcome = printed("s_dump_keeps_an_empty_last_frame", &[], || {
         let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
+        let (left, right) = pair(&context, "inproc://pair");
         left.send_multipart(["address", "", ""]).unwrap();
         s_dump(&right).unwrap();
     });
@@ -139,7 +132,7 @@ fn s_version_assert_returns_when_libzmq_is_new_enough() {
 #[deadline::test]
 fn s_recv_truncates_no_text() {
     let context = Context::new().unwrap();
-    let (left, right) = pair(&context);
+    let (left, right) = pair(&context, "inproc://pair");
     for text in ["", "Hello", "a\0b", &"x".repeat(255), &"x".repeat(256), &"x".repeat(100_000)] {
         assert_eq!(s_send(&left, text).unwrap(), text.len());
         assert_eq!(s_recv(&right).unwrap(), text);
@@ -151,7 +144,7 @@ fn s_recv_truncates_no_text() {
 #[deadline::test]
 fn s_sendmore_leaves_the_message_open() {
     let context = Context::new().unwrap();
-    let (left, right) = pair(&context);
+    let (left, right) = pair(&context, "inproc://pair");
     assert_eq!(s_sendmore(&left, "topic").unwrap(), 5);
     assert_eq!(s_sendmore(&left, "").unwrap(), 0);
     assert_eq!(s_send(&left, "news").unwrap(), 4);
