@@ -149,7 +149,6 @@ mod shared {
 /// An empty message that has no notes, to receive into.
 pub(crate) struct Fresh<'a>(pub(super) &'a mut RawMessage);
 
-#[cfg(any(feature = "tokio", feature = "async-io"))]
 impl Fresh<'_> {
     /// The message itself, for a call that is not on the fast path.
     pub(crate) fn message(&mut self) -> &mut RawMessage {

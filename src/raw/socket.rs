@@ -154,21 +154,18 @@ impl FastCalls<'_> {
     }
 
     /// Sends a copy of `content`, without a wait.
-    #[cfg(any(feature = "tokio", feature = "async-io"))]
     #[inline(always)]
     pub(crate) fn send_bytes_now(self, content: &[u8]) -> Result<(), Errno> {
         check(self.call(handle::SEND).with(content, zmq_sys::ZMQ_DONTWAIT)).map(drop)
     }
 
     /// As [`RawSocket::send`], without a wait.
-    #[cfg(any(feature = "tokio", feature = "async-io"))]
     #[inline(always)]
     pub(crate) fn send_now(self, message: &mut RawMessage) -> Result<(), Errno> {
         check(self.call(handle::MSG_SEND).with(message, zmq_sys::ZMQ_DONTWAIT)).map(drop)
     }
 
     /// As [`RawSocket::recv`], without a wait.
-    #[cfg(any(feature = "tokio", feature = "async-io"))]
     #[inline(always)]
     pub(crate) fn recv_now(self, message: &mut Fresh<'_>) -> Result<(), Errno> {
         check(self.call(handle::MSG_RECV).with(message.0, zmq_sys::ZMQ_DONTWAIT)).map(drop)

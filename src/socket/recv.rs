@@ -222,7 +222,6 @@ impl Core {
     }
 
     /// Receives without a wait, by libzmq's call alone if the fast path is allowed.
-    #[cfg(any(feature = "tokio", feature = "async-io"))]
     #[inline]
     pub(crate) fn recv_now(&self, message: &mut Fresh<'_>) -> Result<(), Errno> {
         match self.raw.fast_recv().map(|socket| socket.recv_now(message)) {
@@ -246,11 +245,20 @@ impl Core {
     }
 
     /// Receives a message, or a part of one.
+    #[inline]
     pub(crate) fn recv_message(&self, wait: Wait) -> Result<Message> {
-        let mut message = RawMessage::new();
-        match self.recv_part(&mut message, wait) {
-            Ok(()) => Ok(Message::from_raw(message)),
-            Err(errno) => Err(self.failed(CALL, errno)),
+        let mut failed = None;
+        let receive = |mut message: Fresh<'_>| {
+            failed = match wait {
+                Wait::No => self.recv_now(&mut message),
+                wait => self.recv_part(message.message(), wait),
+            }
+            .err();
+            failed.is_none()
+        };
+        match RawMessage::received(receive, |_| Err(())) {
+            Ok(message) => Ok(Message::from_raw(message)),
+            Err(()) => Err(self.failed(CALL, failed.expect("it has failed"))),
         }
     }
 

@@ -226,7 +226,6 @@ impl Core {
     /// # Errors
     ///
     /// `EAGAIN`. After any other error [`Core::send_in_place`] sends the message, or has its error.
-    #[cfg(any(feature = "tokio", feature = "async-io"))]
     #[inline]
     pub(crate) fn send_now<M: IntoMessage>(&self, message: &mut M) -> Result<(), Errno> {
         let socket = self.raw.fast_send().ok_or(Errno::ENOTSUP)?;

@@ -251,10 +251,21 @@ impl<T: SocketType> Within<'_, '_, T> {
     #[doc(alias = "zmq_send")]
     #[doc(alias = "zmq_msg_send")]
     #[inline(always)]
-    pub fn send(self, message: impl IntoMessage) -> Result<TrySend, SendError>
+    pub fn send(self, mut message: impl IntoMessage) -> Result<TrySend, SendError>
     where
         T: CanSend,
     {
+        if self.timeout == Some(Duration::ZERO) {
+            match self.core().send_now(&mut message) {
+                Ok(()) => {
+                    // A message is empty now and needs no `zmq_msg_close`; bytes need nothing.
+                    std::mem::forget(message);
+                    return Ok(TrySend::Sent);
+                }
+                Err(Errno::EAGAIN) => return Ok(TrySend::WouldBlock(message.into())),
+                Err(_) => {}
+            }
+        }
         TrySend::from_outcome(self.core().send_message(message.into(), false, self.wait()))
     }
 
