@@ -32,7 +32,7 @@ fn to_group(group: &str, content: &str) -> Message {
     message
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn split_client_and_split_server_lose_no_wake_up() {
     const COUNT: usize = 300;
     each_round(|executor, endpoint| {
@@ -59,7 +59,7 @@ fn split_client_and_split_server_lose_no_wake_up() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn gather_receives_what_scatter_sends() {
     everywhere(|executor, endpoint| {
         let context = Context::new().unwrap();
@@ -82,7 +82,7 @@ fn gather_receives_what_scatter_sends() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn dish_receives_the_messages_of_its_groups() {
     everywhere(|executor, endpoint| {
         let context = Context::new().unwrap();
@@ -108,7 +108,7 @@ fn dish_receives_the_messages_of_its_groups() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn peers_talk_by_numbers() {
     everywhere(|executor, endpoint| {
         let context = Context::new().unwrap();
@@ -137,7 +137,7 @@ fn peers_talk_by_numbers() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn channels_talk_both_ways_at_once() {
     each_round(|executor, endpoint| {
         let context = Context::new().unwrap();
@@ -159,7 +159,7 @@ fn channels_talk_both_ways_at_once() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn dgram_answers_a_plain_socket() {
     for executor in Executor::ALL {
         let context = Context::new().unwrap();
@@ -197,7 +197,7 @@ fn dgram_answers_a_plain_socket() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn draft_sockets_go_back_and_become_asynchronous_again() {
     for executor in Executor::ALL {
         let context = Context::new().unwrap();

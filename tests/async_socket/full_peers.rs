@@ -165,7 +165,7 @@ fn stream_waits_for_a_client_that_does_not_read_and_receives() {
 }
 
 #[cfg(feature = "draft")]
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn server_with_a_full_peer_waits_and_receives() {
     for executor in Executor::ALL {
         for endpoint in TRANSPORTS {
