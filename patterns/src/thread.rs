@@ -1,9 +1,10 @@
 //! The threads of this crate, the process that they are in, and the panics of code that they run for users.
 
 use std::any::Any;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 use zmq::{Errno, Error, Result};
 
@@ -13,11 +14,21 @@ use zmq::{Errno, Error, Result};
 ///
 /// `EAGAIN` if the system has no thread left.
 pub(crate) fn spawn<R: Send + 'static>(name: &str, body: impl FnOnce() -> R + Send + 'static) -> Result<JoinHandle<R>> {
-    let started = Builder::new().name(name.to_owned()).spawn(body);
-    started.map_err(|error| {
-        let errno = error.raw_os_error().map_or(Errno::EAGAIN, Errno::from_raw);
-        Error::new(errno, "pthread_create", format_args!("the thread {name:?}"))
-    })
+    Builder::new().name(name.to_owned()).spawn(body).map_err(|error| refused(name, &error))
+}
+
+/// As [`spawn`], for a thread that ends with its scope.
+pub(crate) fn spawn_scoped<'scope, R: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    body: impl FnOnce() -> R + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, R>> {
+    Builder::new().name(name.to_owned()).spawn_scoped(scope, body).map_err(|error| refused(name, &error))
+}
+
+fn refused(name: &str, error: &io::Error) -> Error {
+    let errno = error.raw_os_error().map_or(Errno::EAGAIN, Errno::from_raw);
+    Error::new(errno, "pthread_create", format_args!("the thread {name:?}"))
 }
 
 /// The process that made a value. A forked child that inherits the value is another process, and has none of its threads.

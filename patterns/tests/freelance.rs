@@ -69,6 +69,38 @@ fn shotgun_takes_the_first_reply_and_drops_the_others() {
 }
 
 #[deadline::test]
+fn caught_signal_ends_a_request_while_a_server_sends_without_a_pause() {
+    in_own_process("caught_signal_ends_a_request_while_a_server_sends_without_a_pause", || {
+        const COUNT: usize = 2000;
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
+        let context = Context::new().unwrap();
+        let server = bound(&context, Router, "inproc://server");
+        server.set_sndhwm(0).unwrap();
+        let mut is_first = true;
+        let (sender, reports) = channel();
+        let mut client =
+            Shotgun::new(&context).timeout(2 * DEADLINE).with(|socket| socket.set_rcvhwm(0)).on_event(move |_| {
+                sender.send(()).unwrap();
+                if std::mem::take(&mut is_first) {
+                    common::signal(std::process::id(), libc::SIGINT);
+                    eventually("the signal is caught", interrupt::interrupted);
+                }
+            });
+        client.connect("inproc://server").unwrap();
+        let flooding = thread::spawn(move || {
+            let id = server.recv_multipart().unwrap().pop_front().unwrap();
+            for _ in 0..COUNT {
+                server.send_multipart([id.clone(), "none of the protocol".into()]).unwrap();
+            }
+            server
+        });
+        assert_eq!(client.request("request").unwrap_err().errno(), Errno::EINTR);
+        assert!(reports.try_iter().count() < COUNT, "it waits for the end of the messages");
+        drop(flooding.join().unwrap());
+    });
+}
+
+#[deadline::test]
 fn shotgun_needs_one_server_of_three() {
     let context = Context::new().unwrap();
     let _deaf = bound(&context, Router, "inproc://deaf");

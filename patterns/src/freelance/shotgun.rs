@@ -9,6 +9,7 @@ use zmq::{Context, Dealer, Errno, Error, Multipart, PollEvents, PollItem, Result
 use super::Event;
 use super::error::{Reason, RequestError};
 use super::machine::{ShotgunAction, ShotgunMachine, Statistics};
+use crate::run::check_signals;
 use crate::setup::Setup;
 
 type Report = Box<dyn FnMut(&Event) + Send>;
@@ -157,6 +158,8 @@ impl Shotgun {
             let mut items: Vec<_> =
                 self.servers.iter().map(|server| PollItem::socket(server, PollEvents::POLLIN)).collect();
             poll(&mut items, left)?;
+            // Servers that send without a pause leave nothing to wait for.
+            check_signals("zmq_poll")?;
             for (server, item) in self.servers.iter().zip(&items) {
                 if item.is_readable()
                     && let Some(message) = server.now().recv_multipart()?

@@ -19,6 +19,7 @@ use crate::lock::lock;
 use crate::majordomo::{Client, Worker};
 use crate::run::ends_normally;
 use crate::setup::AnySetup;
+use crate::thread::spawn_scoped;
 
 /// The longest time until a thread notices that another one has ended.
 const TICK: Duration = Duration::from_millis(250);
@@ -143,7 +144,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// Those of [`Worker::recv`], except `EINTR` and `ETERM`. `EIO` if the store cannot be read at the start.
+    /// Those of [`Worker::recv`], except `EINTR` and `ETERM`. `EIO` if the store cannot be read at the start, and `EAGAIN` if
+    /// the system has no thread left.
     ///
     /// # Panics
     ///
@@ -156,14 +158,20 @@ impl Service {
         thread::scope(|scope| {
             let ending = Ending(this);
             let mut threads = Vec::new();
-            for _ in 0..this.intake {
-                threads.push(scope.spawn(|| this.serve(REQUEST, |request| this.store_request(request, on_event))));
-                threads.push(scope.spawn(|| this.serve(CLOSE, |request| this.close(&request, on_event))));
-            }
-            for _ in 0..this.dispatchers {
-                threads.push(scope.spawn(|| this.dispatch(on_event)));
-            }
-            let mut ended = this.serve(REPLY, |request| this.fetch(&request, on_event));
+            let mut start = || -> Result<()> {
+                for _ in 0..this.intake {
+                    let requests = || this.serve(REQUEST, |request| this.store_request(request, on_event));
+                    threads.push(spawn_scoped(scope, "zmq-titanic", requests)?);
+                    let closes = || this.serve(CLOSE, |request| this.close(&request, on_event));
+                    threads.push(spawn_scoped(scope, "zmq-titanic", closes)?);
+                }
+                for _ in 0..this.dispatchers {
+                    threads.push(spawn_scoped(scope, "zmq-titanic", || this.dispatch(on_event))?);
+                }
+                Ok(())
+            };
+            let mut ended = start().and_then(|()| this.serve(REPLY, |request| this.fetch(&request, on_event)));
+            // The other threads end.
             drop(ending);
             for thread in threads {
                 let result = thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked));

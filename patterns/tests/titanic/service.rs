@@ -10,7 +10,9 @@ use zmq::{Context, Errno, Error, Kind, Multipart};
 use zmq_patterns::majordomo::{self, Broker, Worker};
 use zmq_patterns::titanic::{Client, Service, Stored};
 
-use crate::common::{DEADLINE, TCP, eventually};
+#[cfg(target_os = "linux")]
+use crate::common::descriptors::without_threads;
+use crate::common::{DEADLINE, TCP, eventually, in_own_process};
 use crate::{Directory, Serving, answered};
 
 #[deadline::test]
@@ -141,4 +143,20 @@ fn reply_that_comes_twice_is_stored_once() {
         });
         assert_eq!(closed.iter().filter(|closed| **closed).count(), 1);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[deadline::test]
+fn service_ends_with_an_error_when_the_system_refuses_a_thread() {
+    in_own_process("service::service_ends_with_an_error_when_the_system_refuses_a_thread", || {
+        let directory = Directory::new("no-thread");
+        let context = Context::new().unwrap();
+        // The context starts its own threads for the first socket.
+        let _socket = context.socket(zmq::Pair).unwrap();
+        let mut service = Service::new(&context, "inproc://nobody", directory.store());
+        without_threads(|| {
+            let error = service.run(|_| {}).unwrap_err();
+            assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "pthread_create"));
+        });
+    });
 }
