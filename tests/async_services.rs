@@ -19,8 +19,8 @@ use zmq::aio::{AsyncAuthenticator, AsyncEvents, AsyncProxy, Runtime, execute_tim
 use zmq::monitor::{Event, Events};
 use zmq::security::{AuthEvent, Authenticator, Credentials, Verdict, ZapRequest};
 use zmq::{
-    Context, Dealer, Errno, Multipart, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, SocketType, Sub, Timers, XPub,
-    XSub,
+    Context, Dealer, Errno, Kind, Multipart, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, SocketType, Sub, Timers,
+    XPub, XSub,
 };
 
 const SHORT: Duration = Duration::from_millis(20);
@@ -240,6 +240,32 @@ fn proxy_gives_back_what_it_could_not_send_and_refuses_bad_captures() {
             let mut proxy = AsyncProxy::new(into_async(frontend, runtime), into_async(backend, runtime)).unwrap();
             context.shutdown().unwrap();
             assert_eq!(proxy.run().await.unwrap_err().errno(), Errno::ETERM);
+        });
+    }
+}
+
+#[deadline::test]
+fn error_of_a_proxy_names_the_side_that_failed() {
+    for runtime in RUNTIMES {
+        block_on(runtime, async {
+            for (failing, side) in ["the frontend", "the backend", "the capture socket"].into_iter().enumerate() {
+                let context = Context::new().unwrap();
+                // The ROUTER refuses each message, because it has no peer.
+                let [mut front, mut back, mut capture] =
+                    [Kind::Dealer, Kind::Dealer, Kind::Pub].map(|kind| open(&context, kind));
+                let router = open(&context, Kind::Router);
+                router.set_router_mandatory(true).unwrap();
+                *[&mut front, &mut back, &mut capture][failing] = router;
+                let peer = open(&context, Kind::Dealer);
+                if failing == 0 { &back } else { &front }.bind("inproc://peer").unwrap();
+                peer.connect("inproc://peer").unwrap();
+                peer.send_multipart(["nobody", "x"]).unwrap();
+                let [front, back, capture] = [front, back, capture].map(|socket| into_async(socket, runtime));
+                let mut proxy = AsyncProxy::with_capture(front, back, capture).unwrap();
+                let error = proxy.run().await.unwrap_err();
+                assert_eq!((error.errno(), error.call()), (Errno::EHOSTUNREACH, "zmq_proxy"));
+                assert_eq!(error.detail(), Some(side));
+            }
         });
     }
 }

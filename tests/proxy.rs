@@ -239,7 +239,7 @@ fn proxy_tears_no_message_when_its_capture_socket_fails() {
     }
     let (unforwarded, error) = proxy(&frontend, &backend, Some(capture.as_ref())).unwrap_err().into_parts();
     assert!(unforwarded.is_empty());
-    assert_eq!(error.errno(), Errno::EHOSTUNREACH);
+    assert_eq!((error.errno(), error.detail()), (Errno::EHOSTUNREACH, Some("the capture socket")));
     assert_eq!(sink.now().recv_multipart().unwrap().unwrap(), ["0", "body", "tail"]);
     for number in 1..3 {
         assert_eq!(frontend.recv_multipart().unwrap(), [&number.to_string(), "body", "tail"]);

@@ -364,7 +364,7 @@ fn proxy_hands_over_a_message_for_an_unknown_peer() {
     source.send_multipart(["somebody", "hello"]).unwrap();
     for name in ["nobody", "somebody"] {
         let (unforwarded, error) = zmq::proxy(&frontend, &backend, None).unwrap_err().into_parts();
-        assert_eq!(error.errno(), Errno::EHOSTUNREACH);
+        assert_eq!((error.errno(), error.detail()), (Errno::EHOSTUNREACH, Some("the backend")));
         assert_eq!(unforwarded.to_backend.unwrap(), [name, "hello"]);
     }
     assert!(frontend.now().recv_msg().unwrap().is_none());

@@ -163,6 +163,7 @@ fn proxy_hands_over_a_message_to_the_frontend() {
     server.send_multipart(["nobody", "", "reply"]).unwrap();
     let (unforwarded, error) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
     assert_eq!((error.errno(), error.call()), (Errno::EHOSTUNREACH, "zmq_proxy"));
+    assert_eq!(error.detail(), Some("the frontend"));
     assert_eq!(unforwarded.to_frontend.unwrap(), ["nobody", "", "reply"]);
     assert_eq!(unforwarded.to_backend, None);
     // The sockets serve the next proxy.

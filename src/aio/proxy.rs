@@ -7,10 +7,10 @@ use std::task::{Context, Poll, ready};
 use super::AsyncSocket;
 use super::readiness::Direction;
 use super::shared::{Access, Shared};
-use crate::error::{Errno, Result};
+use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
 use crate::multipart::Multipart;
-use crate::proxy::{self, Unforwarded};
+use crate::proxy::{self, BACKEND, CAPTURE, FRONTEND, Unforwarded};
 use crate::socket::Wait;
 
 const CALL: &str = "zmq_proxy";
@@ -134,15 +134,16 @@ impl<F: SocketType, B: SocketType, C: SocketType> AsyncProxy<F, B, C> {
     ///
     /// # Errors
     ///
-    /// `ETERM` after the context was shut down, and the other errors of [`proxy()`](crate::proxy()). `ECANCELED` if the runtime
-    /// has ended. The messages that were not forwarded are in [`into_parts`](AsyncProxy::into_parts).
+    /// They name the socket that failed: the frontend, the backend or the capture socket. `ETERM` after the context was shut
+    /// down, and the other errors of [`proxy()`](crate::proxy()). `ECANCELED` if the runtime has ended. The messages that were
+    /// not forwarded are in [`into_parts`](AsyncProxy::into_parts).
     pub async fn run(&mut self) -> Result<()> {
         poll_fn(|cx| self.poll_run(cx)).await
     }
 
     fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let AsyncProxy { frontend, backend, capture, lanes: [up, down] } = self;
-        let (frontend, backend) = (&frontend.shared, &backend.shared);
+        let (frontend, backend) = ((&frontend.shared, FRONTEND), (&backend.shared, BACKEND));
         let capture = capture.as_ref().map(|capture| &capture.shared);
         // The turns of the sockets end at different steps: in a flood one lane may always go on.
         for _ in 0..STEPS_IN_A_ROW {
@@ -174,20 +175,28 @@ impl Lane {
     /// Ready if the lane has received or sent a message.
     fn poll_step<F: SocketType, T: SocketType, C: SocketType>(
         &mut self,
-        from: &Shared<F>,
-        to: &Shared<T>,
+        (from, from_side): (&Shared<F>, &str),
+        (to, to_side): (&Shared<T>, &str),
         capture: Option<&Shared<C>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         if self.unsent.is_none() {
-            let message = ready!(poll_take(from, cx))?;
+            let message = ready!(poll_take(from, cx)).map_err(|error| at(from_side, &error))?;
             self.uncaptured = capture.map(|_| message.clone());
             self.unsent = Some(message);
         }
         if let Some(capture) = capture {
-            ready!(poll_put(capture, &mut self.uncaptured, cx))?;
+            ready!(poll_put(capture, &mut self.uncaptured, cx)).map_err(|error| at(CAPTURE, &error))?;
         }
-        poll_put(to, &mut self.unsent, cx)
+        poll_put(to, &mut self.unsent, cx).map_err(|error| at(to_side, &error))
+    }
+}
+
+/// The error of a call on this socket.
+fn at(side: &str, error: &Error) -> Error {
+    match error.detail() {
+        Some(detail) => error.errno().with_detail(CALL, format_args!("{side}: {detail}")),
+        None => error.errno().with_detail(CALL, side),
     }
 }
 

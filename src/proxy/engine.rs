@@ -30,6 +30,11 @@ const PAUSED_POLL: Duration = Duration::from_millis(50);
 const POLLIN: c_short = zmq_sys::ZMQ_POLLIN as c_short;
 const POLLOUT: c_short = zmq_sys::ZMQ_POLLOUT as c_short;
 
+/// The sockets of a proxy, as errors name them.
+pub(crate) const FRONTEND: &str = "the frontend";
+pub(crate) const BACKEND: &str = "the backend";
+pub(crate) const CAPTURE: &str = "the capture socket";
+
 /// The state of a proxy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Mode {
@@ -60,6 +65,23 @@ impl Control for Uncontrolled {
     }
 }
 
+/// The error that ends a proxy, and the socket whose call failed. A wait is for all sockets.
+struct Failure {
+    errno: Errno,
+    side: Option<&'static str>,
+}
+
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Failure {
+        Failure { errno, side: None }
+    }
+}
+
+/// The failures of calls on this socket.
+fn at(side: &'static str) -> impl Fn(Errno) -> Failure {
+    move |errno| Failure { errno, side: Some(side) }
+}
+
 /// The event that a lane waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Waits {
@@ -74,6 +96,8 @@ enum Waits {
 struct Lane<'a> {
     from: &'a Core,
     to: &'a Core,
+    from_side: &'static str,
+    to_side: &'static str,
     waits: Waits,
     /// The parts of a message that was received and not forwarded yet. All messages use the same memory.
     parts: Multipart,
@@ -117,7 +141,8 @@ impl<'a> Items<'a> {
 impl<'a> Engine<'a> {
     pub(super) fn new(frontend: &'a Core, backend: &'a Core, capture: Option<&'a Core>) -> Engine<'a> {
         let directions = if std::ptr::eq(frontend, backend) { 1 } else { 2 };
-        let lanes = [Lane::new(frontend, backend), Lane::new(backend, frontend)];
+        let (front, back) = ((frontend, FRONTEND), (backend, BACKEND));
+        let lanes = [Lane::new(front, back), Lane::new(back, front)];
         Engine { frontend, backend, capture, lanes, directions, mode: Mode::Active }
     }
 
@@ -132,11 +157,12 @@ impl<'a> Engine<'a> {
         let unforwarded = Unforwarded { to_backend: up.take_unforwarded(), to_frontend: down.take_unforwarded() };
         match outcome {
             Ok(()) => Ok(unforwarded),
-            Err(errno) => Err(SendError::new(unforwarded, errno.for_call(call))),
+            Err(Failure { errno, side: Some(side) }) => Err(SendError::new(unforwarded, errno.with_detail(call, side))),
+            Err(Failure { errno, side: None }) => Err(SendError::new(unforwarded, errno.for_call(call))),
         }
     }
 
-    fn forward(&mut self, control: &mut impl Control) -> Result<(), Errno> {
+    fn forward(&mut self, control: &mut impl Control) -> Result<(), Failure> {
         // A command from before the start is executed first.
         self.mode = control.poll_command(self.mode, self.statistics())?;
         while self.mode != Mode::Terminated {
@@ -151,7 +177,7 @@ impl<'a> Engine<'a> {
             }
             // If messages come all the time, no wait blocks, and a signal ends none.
             if process::interrupted() {
-                return Err(Errno::EINTR);
+                return Err(Errno::EINTR.into());
             }
         }
         Ok(())
@@ -274,10 +300,12 @@ fn has_room(socket: &Core) -> Result<bool, Errno> {
 }
 
 impl<'a> Lane<'a> {
-    fn new(from: &'a Core, to: &'a Core) -> Lane<'a> {
+    fn new((from, from_side): (&'a Core, &'static str), (to, to_side): (&'a Core, &'static str)) -> Lane<'a> {
         Lane {
             from,
             to,
+            from_side,
+            to_side,
             waits: Waits::ForMessage,
             parts: Multipart::new(),
             received: Traffic::default(),
@@ -286,22 +314,22 @@ impl<'a> Lane<'a> {
     }
 
     /// Forwards messages while one can be received and finds room, up to `BURST`.
-    fn forward(&mut self, capture: Option<&Core>) -> Result<(), Errno> {
+    fn forward(&mut self, capture: Option<&Core>) -> Result<(), Failure> {
         // A REP that is both sides has room once it has a request.
-        if self.parts.is_empty() && !self.is_one_socket() && !has_room(self.to)? {
+        if self.parts.is_empty() && !self.is_one_socket() && !has_room(self.to).map_err(at(self.to_side))? {
             self.waits = Waits::ForRoom;
             return Ok(());
         }
         for _ in 0..BURST {
             // Every message that is forwarded must be captured too, so the capture socket must have room.
             if let Some(capture) = capture
-                && !has_room(capture)?
+                && !has_room(capture).map_err(at(CAPTURE))?
             {
                 self.waits = Waits::ForCapture;
                 return Ok(());
             }
             let was_begun = !self.parts.is_empty();
-            if !was_begun && !self.take_message()? {
+            if !was_begun && !self.take_message().map_err(at(self.from_side))? {
                 self.waits = Waits::ForMessage;
                 return Ok(());
             }
@@ -347,7 +375,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Forwards the message that was received; false if it found no room and is held.
-    fn send_message(&mut self, capture: Option<&Core>, was_begun: bool) -> Result<bool, Errno> {
+    fn send_message(&mut self, capture: Option<&Core>, was_begun: bool) -> Result<bool, Failure> {
         if self.is_one_socket() && self.to.kind() == Kind::Rep {
             return self.reply(capture).map(|()| true);
         }
@@ -365,7 +393,7 @@ impl<'a> Lane<'a> {
                 return Ok(false);
             }
             // The message is held, and goes to the caller of the proxy.
-            Err(errno) => return Err(errno),
+            Err(errno) => return Err(at(self.to_side)(errno)),
         }
         self.waits = Waits::ForMessage;
         self.received += received;
@@ -375,25 +403,25 @@ impl<'a> Lane<'a> {
         match captured {
             // EAGAIN: the capture socket's peer has just gone, and this message is not captured.
             Ok(_) | Err(Errno::EAGAIN) => Ok(true),
-            Err(errno) => Err(errno),
+            Err(errno) => Err(at(CAPTURE)(errno)),
         }
     }
 
     /// Answers the request of a REP that is both sides: the reply is the request itself.
-    fn reply(&mut self, capture: Option<&Core>) -> Result<(), Errno> {
+    fn reply(&mut self, capture: Option<&Core>) -> Result<(), Failure> {
         let traffic = Traffic::of(&self.parts);
         if let Some(capture) = capture
             && let Err(failed) = capture.send_parts(self.parts.clone(), Wait::No)
             && failed.error().errno() != Errno::EAGAIN
         {
-            return Err(failed.error().errno());
+            return Err(at(CAPTURE)(failed.error().errno()));
         }
         match self.to.send_parts(std::mem::take(&mut self.parts), Wait::No) {
             // EAGAIN: the peer that asked has just gone.
             Err(failed) if failed.error().errno() != Errno::EAGAIN => {
                 let (parts, error) = failed.into_parts();
                 self.parts = parts;
-                return Err(error.errno());
+                return Err(at(self.to_side)(error.errno()));
             }
             _ => {}
         }

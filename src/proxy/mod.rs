@@ -16,7 +16,7 @@ use crate::kind::Kind;
 use crate::or_none::OrNone;
 use crate::socket::{Core, SocketRef};
 #[cfg(any(feature = "tokio", feature = "async-io"))]
-pub(crate) use engine::send;
+pub(crate) use engine::{BACKEND, CAPTURE, FRONTEND, send};
 use engine::{Engine, Uncontrolled};
 
 /// Forwards messages between two sockets, whole and both ways, and copies each to `capture` if there is one.
@@ -44,6 +44,7 @@ use engine::{Engine, Uncontrolled};
 ///
 /// # Errors
 ///
+/// They name the socket that failed: the frontend, the backend or the capture socket; a wait for all of them names none.
 /// `ETERM` once the context was shut down, `EINTR` if a signal ended the wait ([`interrupt`](crate::interrupt)), `EINVAL` if
 /// the capture socket is one of the two, or of a kind that cannot send at any time, and the errors of sending and receiving
 /// on the sockets.
