@@ -7,7 +7,8 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, has_patch, kinds, lacks_ipv6, skip_unless};
+use common::{DEADLINE, eventually, has_patch, kinds, lacks_ipv6, skip_part_unless_patched, skip_unless};
+use zmq::monitor::Events;
 use zmq::{Context, Dealer, Errno, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub};
 use zmq_patterns::EndpointGuard;
 
@@ -190,6 +191,41 @@ fn unbind_ends_connections() {
     // The read ends, with or without an error.
     let _ = client.read_to_end(&mut Vec::new());
     eventually("new connections are refused", || TcpStream::connect(address).is_err());
+}
+
+/// The docs of `unbind` say so. A disconnect sends the messages first.
+#[deadline::test]
+fn unbind_drops_messages_that_are_not_sent_yet() {
+    // More than the buffers of the system hold.
+    const COUNT: usize = 300;
+    for binds in [true, false] {
+        if !binds && skip_part_unless_patched("a disconnect", &[1037]) {
+            continue;
+        }
+        let context = Context::new().unwrap();
+        let (push, pull) = (context.socket(Kind::Push).unwrap(), context.socket(Kind::Pull).unwrap());
+        pull.set_rcvhwm(1).unwrap();
+        let monitor = pull.monitor(Events::DISCONNECTED).unwrap();
+        let (binder, connecter) = if binds { (&push, &pull) } else { (&pull, &push) };
+        let endpoint = binder.bind("tcp://127.0.0.1:*").unwrap();
+        connecter.connect(&endpoint).unwrap();
+        for _ in 0..COUNT {
+            push.send(vec![0; 100_000]).unwrap();
+        }
+        if binds {
+            push.unbind(&endpoint).unwrap()
+        } else {
+            push.disconnect(&endpoint).unwrap()
+        }
+        let (mut received, mut is_over) = (0, false);
+        while !is_over {
+            is_over = monitor.next_event(Duration::ZERO).unwrap().is_some();
+            // The socket closes its connection while it is used.
+            push.events().unwrap();
+            received += std::iter::from_fn(|| pull.within(Duration::from_millis(50)).recv_msg().unwrap()).count();
+        }
+        assert_eq!(received < COUNT, binds, "{received}");
+    }
 }
 
 #[deadline::test]

@@ -188,6 +188,9 @@ impl<T: SocketType> Socket<'_, T> {
     /// `inproc://` go on. The text is the argument or the result of [`Socket::bind`]. If the argument had a wildcard for the
     /// port or the path, the text is the result.
     ///
+    /// Messages that were not sent yet to the peers of these connections are lost, whatever the linger period.
+    /// [`Socket::close`] and a drop send them first.
+    ///
     /// libzmq closes the listener in an I/O thread. The call waits for that, at most a second, so that the address is
     /// free: any socket can bind to it at once. To bind to the address of a socket that is dropped, call `unbind` before the
     /// drop, or [`Socket::close`] instead. The call does not wait for a descriptor of [`Socket::bind_fd`], of which
