@@ -127,8 +127,11 @@
 //!    are read. A client of a local port without a server can stay connected to itself.
 //!
 //! These losses are documented behaviour of libzmq, not faults: PUB, XPUB, ROUTER and RADIO drop messages at the mark or
-//! without a peer, and messages in transit are lost with their connection. `all` and `safety` also have patches against
-//! leaks and bypassed authentication.
+//! without a peer, [`Socket::unbind`] drops what is not sent yet, and messages in transit are lost with their connection.
+//! `all` and `safety` also have patches against leaks and bypassed authentication.
+//! [TRAPS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/TRAPS.md) lists what goes wrong with libzmq elsewhere,
+//! [SECURITY.md](https://github.com/safe-zmq/safe-zmq/blob/main/SECURITY.md) what CURVE, PLAIN and ZAP promise, each line
+//! with its test.
 //!
 //! With a libzmq without the patches for safety, the crate refuses the features that are most dangerous there: draft kinds,
 //! SOCKS proxies, `ZMQ_HELLO_MSG`, `request_pipes_stats`, marks that change after the first bind or connect, and a SUB with

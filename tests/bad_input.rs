@@ -65,6 +65,8 @@ fn bind_and_connect_refuse_invalid_endpoints() {
         says(&server.bind(endpoint).unwrap_err(), errno, "zmq_bind", words);
         says(&server.connect(endpoint).unwrap_err(), errno, "zmq_connect", words);
     }
+    // libzmq would abort the process without a certificate, or with one that it cannot load.
+    says(&server.bind("wss://127.0.0.1:*").unwrap_err(), Errno::EPROTONOSUPPORT, "zmq_bind", "certificate");
     // A port that the system chooses can be bound, not connected to.
     for endpoint in ["tcp://127.0.0.1:0", "tcp://127.0.0.1:*"] {
         says(&server.connect(endpoint).unwrap_err(), Errno::EINVAL, "zmq_connect", endpoint);

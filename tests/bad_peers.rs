@@ -2,13 +2,13 @@
 
 mod common;
 
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use common::{DEADLINE, kinds, wait_for_close};
-use zmq::{Context, Rep, Req, Socket, Sub, XPub};
+use common::{DEADLINE, greet, kinds, wait_for_close};
+use zmq::{Context, Pull, Rep, Req, Socket, Sub, XPub};
 
 /// The beginning of ZMTP 3.1, up to the name of the mechanism.
 const SIGNATURE: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f";
@@ -165,6 +165,35 @@ fn peer_is_cut_off_if_it_never_finishes_the_handshake() {
     }
 }
 
+/// libzmq does not limit the handshakes of WebSockets. The docs of the option say so.
+#[deadline::test]
+fn websocket_peer_may_take_for_ever_for_its_handshake() {
+    if !zmq::has("WS") {
+        return;
+    }
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.set_handshake_ivl(Some(Duration::from_millis(20))).unwrap();
+    let [tcp, ws] = ["tcp://127.0.0.1:*", "ws://127.0.0.1:*"].map(|endpoint| server.bind(endpoint).unwrap());
+    let address = ws.strip_prefix("ws://").unwrap().trim_end_matches('/');
+    let mut silent = TcpStream::connect(address).unwrap();
+    // A peer over tcp that connects later is cut off meanwhile.
+    wait_for_close(&mut stream_to(&tcp));
+    silent.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert_eq!(silent.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[deadline::test]
+fn peer_is_cut_off_if_it_answers_no_heartbeat() {
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.set_heartbeat_ivl(Some(Duration::from_millis(20))).unwrap();
+    server.set_heartbeat_timeout(Some(Duration::from_millis(50))).unwrap();
+    let mut silent = stream_to(&server.bind("tcp://127.0.0.1:*").unwrap());
+    silent.write_all(&ready("REQ")).unwrap();
+    wait_for_close(&mut silent);
+}
+
 #[deadline::test]
 fn peer_is_cut_off_if_it_sends_too_much() {
     let context = common::context();
@@ -194,6 +223,24 @@ fn peer_is_cut_off_if_it_sends_too_much() {
     assert_eq!(exact.within(DEADLINE).recv_msg().unwrap().unwrap(), "fits");
     served(&server, &modest);
     assert!(server.now().recv_msg().unwrap().is_none());
+}
+
+/// libzmq counts messages, and the size of each part. SECURITY.md says so.
+#[deadline::test]
+fn message_of_a_peer_has_any_number_of_parts() {
+    // More than the buffers of the system hold.
+    const PARTS: usize = 30_000;
+    let context = Context::new().unwrap();
+    let server = context.socket(Pull).unwrap();
+    server.set_rcvhwm(1).unwrap();
+    server.set_maxmsgsize(Some(1000)).unwrap();
+    let mut peer = stream_to(&server.bind("tcp://127.0.0.1:*").unwrap());
+    greet(&mut peer, &[("Socket-Type", b"PUSH")]);
+    let part = [&[3, 0, 0, 0, 0, 0, 0, 3, 0xe8][..], &[7; 1000]].concat();
+    (0..PARTS).for_each(|_| peer.write_all(&part).unwrap());
+    assert!(server.now().recv_msg().unwrap().is_none(), "the message has not ended");
+    peer.write_all(b"\0\x04last").unwrap();
+    assert_eq!(server.within(DEADLINE).recv_multipart().unwrap().expect("a message").len(), PARTS + 1);
 }
 
 #[deadline::test]

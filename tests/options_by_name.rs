@@ -321,6 +321,15 @@ fn draft_options_are_set_and_read_by_name() {
     socket.set_option("busy_poll", "50us").unwrap();
     socket.set_option("reconnect_stop", zmq::sockopt::ReconnectStop::CONN_REFUSED).unwrap();
     assert_eq!(socket.reconnect_stop().unwrap(), zmq::sockopt::ReconnectStop::CONN_REFUSED);
+
+    // libzmq reads an int, whatever the length says, and a null pointer.
+    let xsub = context.socket(Kind::XSub).unwrap();
+    for value in [OptionValue::None, "".into(), b"".into()] {
+        let error = xsub.set_option("xsub_verbose_unsubscribe", value).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_XSUB_VERBOSE_UNSUBSCRIBE"));
+    }
+    // libzmq has no answer for a read of this option.
+    assert_eq!(socket.option("busy_poll").unwrap_err().errno(), Errno::EINVAL);
 }
 
 #[cfg(feature = "serde")]

@@ -283,6 +283,21 @@ fn mandatory_router_returns_messages_for_unknown_peers() {
     assert_eq!(alice.recv_multipart().unwrap(), ["Hello"]);
 }
 
+/// libzmq takes the part for the id of a message whose other parts do not come.
+#[deadline::test]
+fn router_drops_a_message_that_is_an_id_alone() {
+    let context = Context::new().unwrap();
+    let (router, alice) = (context.socket(Router).unwrap(), context.socket(Dealer).unwrap());
+    router.bind("inproc://router").unwrap();
+    alice.set_routing_id("alice").unwrap();
+    alice.connect("inproc://router").unwrap();
+    router.events().unwrap();
+    router.send("alice").unwrap();
+    router.send_multipart(["alice", "Hello"]).unwrap();
+    assert_eq!(alice.recv_multipart().unwrap(), ["Hello"]);
+    assert!(alice.now().recv_msg().unwrap().is_none());
+}
+
 #[deadline::test]
 fn mandatory_router_waits_for_a_peer_that_is_full() {
     let context = Context::new().unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::zap::{ANY_PORT, HANDLER, client, decision, event, is_let_in, keys, server};
-use common::{DEADLINE, eventually, lacks_curve, lacks_ipv6, skip_part_unless_patched};
+use common::{DEADLINE, eventually, lacks_curve, lacks_ipv6, next, skip_part_unless_patched};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Credentials, Network, Security, Verdict};
 use zmq::{Context, Dealer, Multipart, PublicKey, Socket};
 
@@ -102,6 +102,22 @@ fn users_get_in_with_their_passwords() {
     assert!(is_let_in(&authenticator, &context, &Security::plain_client("bob", "hush"), &endpoint));
     authenticator.configure("*", |policy| policy.remove_user("bob")).unwrap();
     assert!(!is_let_in(&authenticator, &context, &Security::plain_client("bob", "hush"), &endpoint));
+}
+
+#[deadline::test]
+fn connected_client_stays_when_its_policy_changes() {
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator.configure("*", |policy| policy.allow_users([("alice", "hush")])).unwrap();
+    let (server, endpoint) = server(&context, &Security::plain_server());
+    let alice = Security::plain_client("alice", "hush");
+    let connected = client(&context, &alice, &endpoint);
+    assert_eq!(decision(&authenticator).0, 200);
+    authenticator.configure("*", |policy| policy.remove_user("alice")).unwrap();
+    assert!(!is_let_in(&authenticator, &context, &alice, &endpoint));
+    connected.send("still here").unwrap();
+    assert_eq!(next(&server), [b"Hello"]);
+    assert_eq!(next(&server), [b"still here"]);
 }
 
 /// The authenticator checks the address also if the password is right.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::zap::{ANY_PORT, HANDLER, client, event, is_let_in, server};
-use common::{DEADLINE, eventually, in_own_process, within_deadline};
+use common::zap::{ANY_PORT, HANDLER, client, event, is_let_in, keys, server};
+use common::{DEADLINE, eventually, in_own_process, lacks_curve, text, within_deadline};
 use zmq::security::{AuthEvent, Authenticator, Security, Verdict};
 use zmq::{Context, Dealer, Errno, Router};
 
@@ -134,6 +134,22 @@ fn stopping_does_not_wait_for_a_callback_that_hangs() {
     assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::EADDRINUSE);
     leave.send(()).unwrap();
     eventually("the authenticator stops when the callback returns", || Authenticator::start(&context).is_ok());
+}
+
+/// The docs of the authenticator say so.
+#[deadline::test]
+fn curve_server_lets_every_client_in_when_its_handler_has_gone() {
+    if lacks_curve() {
+        return;
+    }
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let (_, server_role, client_role) = keys();
+    let (server, endpoint) = server(&context, &server_role);
+    assert!(!is_let_in(&authenticator, &context, &client_role, &endpoint));
+    drop(authenticator);
+    let _client = client(&context, &client_role, &endpoint);
+    assert_eq!(text(&server), "Hello");
 }
 
 /// A client whose request waits gets status 300. It asks again, and the next authenticator lets it in.
