@@ -203,7 +203,7 @@ fn libs<'a>(target: &Target, systems: impl Iterator<Item = &'a System>, libcxx: 
     let mut libs: Vec<String> = systems.flat_map(|system| system.libs.clone()).collect();
     libs.extend(cxx_library(target, libcxx));
     let own: &[&str] = match target.os {
-        Os::Windows => &["ws2_32", "rpcrt4", "iphlpapi"],
+        Os::Windows => &["ws2_32", "rpcrt4", "iphlpapi", "advapi32"],
         Os::Linux if target.env != "musl" => &["pthread"],
         Os::FreeBsd | Os::DragonFly | Os::NetBsd | Os::OpenBsd => &["pthread"],
         Os::Solaris | Os::Illumos => &["socket", "nsl"],
