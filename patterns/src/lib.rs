@@ -18,6 +18,7 @@ pub mod majordomo;
 mod order;
 pub mod pirate;
 mod places;
+mod platform;
 mod proxy;
 mod random;
 mod reactor;
@@ -26,6 +27,7 @@ mod run;
 mod setup;
 mod shared;
 mod thread;
+#[cfg(unix)]
 pub mod titanic;
 
 pub use actor::{Actor, ActorError, ActorPipe, ActorResult, PipeWithin};

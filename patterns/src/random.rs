@@ -1,23 +1,24 @@
 //! `Random`: random bytes of the system. `random_number`: numbers that no other process has.
 
-use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, Read};
+use std::io;
 use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::platform::RandomSource;
+
 /// Random bytes of the system.
 #[derive(Debug)]
-pub(crate) struct Random(File);
+pub(crate) struct Random(RandomSource);
 
 impl Random {
     pub(crate) fn open() -> io::Result<Random> {
-        File::open("/dev/urandom").map(Random)
+        RandomSource::open().map(Random)
     }
 
     pub(crate) fn bytes<const N: usize>(&self) -> io::Result<[u8; N]> {
         let mut bytes = [0; N];
-        (&self.0).read_exact(&mut bytes)?;
+        self.0.fill(&mut bytes)?;
         Ok(bytes)
     }
 

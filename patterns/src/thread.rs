@@ -8,6 +8,8 @@ use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 use zmq::{Errno, Error, Result};
 
+use crate::platform::errno_of;
+
 /// Starts a thread.
 ///
 /// # Errors
@@ -27,7 +29,7 @@ pub(crate) fn spawn_scoped<'scope, R: Send + 'scope>(
 }
 
 fn refused(name: &str, error: &io::Error) -> Error {
-    let errno = error.raw_os_error().map_or(Errno::EAGAIN, Errno::from_raw);
+    let errno = errno_of(error, Errno::EAGAIN);
     Error::new(errno, "pthread_create", format_args!("the thread {name:?}"))
 }
 

@@ -5,8 +5,6 @@ use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,6 +12,7 @@ use std::time::Duration;
 use zmq::{Context, Errno, Error, Multipart, Pair, PollEvents, PollItem, Result, SendError, Socket, TrySend, poll};
 
 use crate::deadline::Deadline;
+use crate::platform::{AsFd, Stream, errno_of, stream_pair};
 use crate::thread::Process;
 
 /// The text of the error of an end whose other end is closed.
@@ -24,7 +23,7 @@ const CLOSED: &str = "the other end of the pipe is closed";
 pub(super) struct PipeEnd {
     pub(super) socket: Socket<'static, Pair>,
     /// A stream to the other end, which shuts it down when it closes. The actor also writes a byte to it when it is ready.
-    link: UnixStream,
+    link: Stream,
     outgoing: Arc<Direction>,
     incoming: Arc<Direction>,
     received: Cell<u64>,
@@ -55,7 +54,7 @@ impl PipeEnd {
         other.connect(&name)?;
         // The connection does not need the name any more.
         one.unbind(&name)?;
-        let (link, other_link) = stream_pair()?;
+        let (link, other_link) = link()?;
         let (there, back) = (Arc::<Direction>::default(), Arc::<Direction>::default());
         let end = |socket, link, outgoing: &Arc<Direction>, incoming: &Arc<Direction>, said_ready| PipeEnd {
             socket,
@@ -199,11 +198,8 @@ impl PipeEnd {
 }
 
 /// Two streams that are connected.
-fn stream_pair() -> Result<(UnixStream, UnixStream)> {
-    UnixStream::pair().map_err(|error| {
-        let errno = error.raw_os_error().map_or(Errno::EMFILE, Errno::from_raw);
-        Error::new(errno, "socketpair", "")
-    })
+fn link() -> Result<(Stream, Stream)> {
+    stream_pair().map_err(|error| Error::new(errno_of(&error, Errno::EMFILE), "socketpair", ""))
 }
 
 /// A name that other code in the process cannot connect to before the pipe does: 128 random bits.

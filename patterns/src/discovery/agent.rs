@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use super::socket::{failed, open};
 use super::{Event, PeerId, Statistics};
 use crate::deadline::{SHORTEST_INTERVAL, later};
 use crate::lock::lock;
+use crate::platform::{AsFd, errno_of};
 use crate::random::Random;
 use crate::{Actor, ActorPipe};
 
@@ -86,7 +86,7 @@ impl Beacon {
     pub fn start(self, context: &Context) -> Result<Discovery> {
         let id = Random::open().and_then(|random| random.uuid()).map(PeerId);
         let id = id.map_err(|error| {
-            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+            let errno = errno_of(&error, Errno::from_raw(libc::EIO));
             Error::new(errno, "open", "/dev/urandom")
         })?;
         let socket = open(self.broadcast)?;

@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 use zmq::{Errno, Error, Result};
 
+use crate::platform::errno_of;
+
 /// A socket that receives what is sent to the port of this address, and may send broadcasts. Several sockets of a host may
 /// share the port: each gets every broadcast.
 pub(super) fn open(broadcast: SocketAddrV4) -> Result<UdpSocket> {
@@ -23,6 +25,6 @@ pub(super) fn open(broadcast: SocketAddrV4) -> Result<UdpSocket> {
 
 /// The error of a call that concerns an address.
 pub(super) fn failed(error: &io::Error, call: &'static str, address: SocketAddr) -> Error {
-    let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+    let errno = errno_of(error, Errno::from_raw(libc::EIO));
     Error::new(errno, call, format_args!("the UDP address {address}"))
 }

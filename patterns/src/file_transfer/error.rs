@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use crate::platform::errno_of;
 use zmq::{Errno, Error};
 
 use super::Received;
@@ -44,7 +45,7 @@ impl FetchError {
         match &self.reason {
             Reason::Silent(_) => Errno::EAGAIN,
             Reason::Incomplete => Errno::EPROTO,
-            Reason::Sink(error) => Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+            Reason::Sink(error) => errno_of(error, Errno::from_raw(libc::EIO)),
             Reason::Failed(error) => error.errno(),
         }
     }

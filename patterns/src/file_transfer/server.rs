@@ -9,6 +9,7 @@ use zmq::{Errno, Error, Message, PollEvents, PollItem, Result, Router, Socket, p
 
 use super::ServerEvent;
 use super::machine::{Chunk, ServerMachine, ServerStatistics};
+use crate::platform::errno_of;
 use crate::run::run_until_end;
 
 /// The number of requests that are read before chunks are sent, and of chunks before the next requests.
@@ -133,7 +134,7 @@ impl<'ctx, F: Read + Seek> Server<'ctx, F> {
             Ok(content) => content,
             Err(error) => {
                 self.machine.on_gone(&mut self.events);
-                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+                let errno = errno_of(&error, Errno::from_raw(libc::EIO));
                 return Err(Error::new(errno, "read", format_args!("{size} bytes at {offset}: {error}")));
             }
         };

@@ -1,17 +1,16 @@
 //! `Waker`: ends a thread's wait for sockets, by a descriptor that becomes readable.
 
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 
 use zmq::{Errno, Error, PollEvents, PollItem, Result};
 
+use crate::platform::{AsFd, Stream, errno_of, stream_pair};
 use crate::thread::Process;
 
 /// Wakes a thread that polls its descriptor. Any thread may wake it.
 pub(super) struct Waker {
-    write_end: UnixStream,
-    read_end: UnixStream,
+    write_end: Stream,
+    read_end: Stream,
     process: Process,
 }
 
@@ -20,13 +19,13 @@ impl Waker {
     ///
     /// `EMFILE` or `ENFILE` if no descriptor is left.
     pub(super) fn new() -> Result<Waker> {
-        let pair = UnixStream::pair().and_then(|(write_end, read_end)| {
+        let pair = stream_pair().and_then(|(write_end, read_end)| {
             write_end.set_nonblocking(true)?;
             read_end.set_nonblocking(true)?;
             Ok(Waker { write_end, read_end, process: Process::current() })
         });
         pair.map_err(|error| {
-            let errno = error.raw_os_error().map_or(Errno::EMFILE, Errno::from_raw);
+            let errno = errno_of(&error, Errno::EMFILE);
             Error::new(errno, "socketpair", "")
         })
     }
