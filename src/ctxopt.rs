@@ -2,7 +2,7 @@
 
 use crate::context::{self, Context, UNSET};
 use crate::error::{Errno, Error, Result};
-use crate::raw;
+use crate::raw::platform;
 use crate::sockopt::value::{OptionId, OptionValue};
 
 /// The largest `ZMQ_MAX_SOCKETS`: libzmq allocates a table of that size.
@@ -167,7 +167,7 @@ impl Context {
     /// `EPERM` or `EINVAL` if the system refuses it to a thread. If the system refuses it later, because the process has given
     /// up a privilege, that is the error of [`Context::socket`].
     ///
-    /// ```
+    /// ```ignore-windows
     /// # fn main() -> zmq::Result<()> {
     /// let context = zmq::Context::new()?;
     /// assert_eq!(context.thread_sched_policy(), None);
@@ -183,7 +183,7 @@ impl Context {
         const NAME: &str = "ZMQ_THREAD_SCHED_POLICY";
         let policy = self.number(NAME, policy, 0, i32::MAX as u32)?;
         let priority = self.threads().priority;
-        probe(NAME, policy, move || raw::probe_scheduling(policy, priority))?;
+        probe(NAME, policy, move || platform::probe_scheduling(policy, priority))?;
         self.set_scheduling(policy, priority)
     }
 
@@ -215,7 +215,7 @@ impl Context {
         const NAME: &str = "ZMQ_THREAD_PRIORITY";
         let priority = self.number(NAME, priority, 0, i32::MAX as u32)?;
         let policy = self.threads().policy;
-        probe(NAME, priority, move || raw::probe_scheduling(policy, priority))?;
+        probe(NAME, priority, move || platform::probe_scheduling(policy, priority))?;
         self.set_scheduling(policy, priority)
     }
 
@@ -227,7 +227,7 @@ impl Context {
     /// `EPERM` or `EINVAL` if the system refuses it to a thread. If the system refuses it later, because the process has given
     /// up a privilege, that is the error of [`Context::socket`].
     ///
-    /// ```
+    /// ```ignore-windows
     /// # fn main() -> zmq::Result<()> {
     /// let context = zmq::Context::new()?;
     /// if context.set_thread_scheduling(libc::SCHED_FIFO as u32, 10).is_err() {
@@ -243,7 +243,7 @@ impl Context {
         const NAME: &str = "ZMQ_THREAD_SCHED_POLICY";
         let policy = self.number(NAME, policy, 0, i32::MAX as u32)?;
         let priority = self.number("ZMQ_THREAD_PRIORITY", priority, 0, i32::MAX as u32)?;
-        probe(NAME, policy, move || raw::probe_scheduling(policy, priority))?;
+        probe(NAME, policy, move || platform::probe_scheduling(policy, priority))?;
         self.set_scheduling(policy, priority)
     }
 
@@ -283,7 +283,7 @@ impl Context {
     pub fn add_thread_affinity_cpu(&self, cpu: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_AFFINITY_CPU_ADD";
         let cpu = self.number(NAME, cpu, 0, i32::MAX as u32)?;
-        probe(NAME, cpu, move || raw::probe_affinity(&[cpu as usize]))?;
+        probe(NAME, cpu, move || platform::probe_affinity(&[cpu as usize]))?;
         self.set_int(NAME, zmq_sys::ZMQ_THREAD_AFFINITY_CPU_ADD, cpu, cpu)?;
         self.change_threads(|threads| threads.cpus.extend([cpu as usize]));
         Ok(())

@@ -1,23 +1,18 @@
 //! The syntax of endpoints, checked before libzmq's call: libzmq wraps a port number, deletes a file, aborts the process, or
 //! refuses the text without a reason.
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString};
 use std::net::IpAddr;
-use std::os::unix::fs::FileTypeExt;
 
 use crate::error::{Errno, Error, Result};
 use crate::kind::Kind;
+use crate::raw::platform::{LONGEST_IPC_PATH, is_socket_file};
 
 /// The endpoint of the ZAP handler, by ZeroMQ's RFC 27.
 const ZAP: &str = "inproc://zeromq.zap.01";
 
 /// The transports of libzmq, including those that this build lacks.
 const TRANSPORTS: [&str; 11] = ["tcp", "ipc", "inproc", "ws", "wss", "udp", "tipc", "vmci", "pgm", "epgm", "norm"];
-
-/// The greatest length of an `ipc://` path in bytes: `sun_path` holds it and a NUL.
-fn ipc_limit() -> usize {
-    const { size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1 }
-}
 
 /// The text as a C string.
 pub(crate) fn c_text(call: &'static str, text: &str) -> Result<CString> {
@@ -222,7 +217,7 @@ fn check_port(call: &'static str, endpoint: &str, address: &str, lowest: u32) ->
 }
 
 fn check_ipc_length(call: &'static str, endpoint: &str, path: &str) -> Result<()> {
-    let limit = ipc_limit();
+    let limit = LONGEST_IPC_PATH;
     if path.len() <= limit {
         return Ok(());
     }
@@ -238,7 +233,7 @@ fn check_ipc_bind(call: &'static str, endpoint: &str, path: &str) -> Result<()> 
         return Ok(());
     }
     match std::fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => {
+        Ok(found) if !is_socket_file(&found) => {
             let why = format_args!("{endpoint:?}: something that is no socket is at that path");
             Err(Errno::EADDRINUSE.with_detail(call, why))
         }
@@ -315,15 +310,6 @@ pub(crate) fn hosts(endpoint: &str) -> impl Iterator<Item = Host<'_>> {
 /// The part of a WebSocket's address before its path.
 fn authority(address: &str) -> &str {
     address.split_once('/').map_or(address, |(authority, _)| authority)
-}
-
-/// Whether a listening socket of this address family can serve an endpoint's transport.
-pub(crate) fn fits_family(endpoint: &str, family: c_int) -> bool {
-    match endpoint.split_once("://") {
-        Some(("tcp" | "ws", _)) => family == libc::AF_INET || family == libc::AF_INET6,
-        Some(("ipc", _)) => family == libc::AF_UNIX,
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -452,12 +438,12 @@ mod tests {
 
     #[test]
     fn ipc_path_above_the_limit_is_refused_with_the_limit() {
-        let fits = format!("ipc://{}", "x".repeat(ipc_limit()));
+        let fits = format!("ipc://{}", "x".repeat(LONGEST_IPC_PATH));
         let long = format!("{fits}x");
         assert_eq!(connect(&fits), None);
         let error = check_connect("zmq_connect", &long, Kind::Pair).unwrap_err();
         assert_eq!(error.errno(), Errno::ENAMETOOLONG);
-        assert!(error.to_string().contains(&format!("limit is {}", ipc_limit())), "{error}");
+        assert!(error.to_string().contains(&format!("limit is {}", LONGEST_IPC_PATH)), "{error}");
     }
 
     #[test]

@@ -15,6 +15,10 @@
 //! messages are then sent for as long as the process lives. So a first Ctrl-C ends a loop, and a second one ends the wait for
 //! messages that no peer receives.
 //!
+//! Windows has no signals. [`catch_signals`] catches the events of the console there: SIGINT is Ctrl-C, 21 (SIGBREAK) is
+//! Ctrl-Break, and SIGTERM is the closed window, the log-off and the shut-down of the system. After an event of SIGTERM Windows
+//! ends the process some seconds later.
+//!
 //! ```no_run
 //! use zmq::{Context, Errno, Rep, interrupt};
 //!
@@ -36,30 +40,26 @@
 //! ```
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Errno, Result};
 use crate::lock::lock;
 use crate::process::{self, WAKE_UP, WakeUpPair};
+use crate::raw::platform::{self, AsFd, BorrowedFd, FAULTS};
 use crate::raw::{self, PerProcess};
 
 /// The signals that ask a process to end: SIGINT, which Ctrl-C sends, and SIGTERM.
 pub const TERMINATION: &[i32] = &[libc::SIGINT, libc::SIGTERM];
-
-/// The signals that report a fault in the running code. A handler that returns would run again at once.
-const FAULTS: [i32; 7] =
-    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
 
 /// Catches signals from now on, for the whole process. Calling it again adds signals to those that are caught.
 ///
 /// # Errors
 ///
 /// `EINVAL` for a number that is no signal, for one that the system lets no process catch (SIGKILL, SIGSTOP), and for one that
-/// reports a fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT). The signals before it in the list are caught
-/// all the same. `EMFILE` or `ENFILE` if no file descriptor is left for waking calls that wait. `EAGAIN` in a child that was
-/// forked while another thread of the parent made the same call.
+/// reports a fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT); on Windows for all numbers except SIGINT, SIGBREAK
+/// and SIGTERM. The signals before it in the list are caught all the same. `EMFILE` or `ENFILE` if no file descriptor is left for
+/// waking calls that wait. `EAGAIN` in a child that was forked while another thread of the parent made the same call.
 ///
 /// ```no_run
 /// use zmq::interrupt;
@@ -97,7 +97,7 @@ fn prepare() -> Result<()> {
         /// for that thread, which the child does not have.
         static SETTING: AtomicBool = AtomicBool::new(false);
         let (write_end, read_end) = WakeUpPair::ends().map_err(failed("socketpair"))?;
-        let lent = raw::relay_fd(read_end.as_fd()).map_err(failed(raw::RELAY_CALL))?;
+        let lent = platform::relay_fd(read_end.as_fd()).map_err(failed(platform::RELAY_CALL))?;
         if SETTING.swap(true, Ordering::SeqCst) {
             let why = "this process was forked while another thread made the same call";
             return Err(Errno::EAGAIN.with_detail("catch_signals", why));

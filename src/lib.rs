@@ -153,7 +153,15 @@
 //!
 //! # Platforms
 //!
-//! Unix only. It is developed and tested on Linux.
+//! It is developed and tested on Linux. [COMPATIBILITY.md] lists the other systems, and what was run on each.
+//!
+//! On Windows a descriptor is a socket: `AsSocket`, `BorrowedSocket` and `OwnedSocket` of std stand for `AsFd`, `BorrowedFd` and
+//! `OwnedFd`. Windows has no `fork`, and no signals except the events of the console, which
+//! [`interrupt::catch_signals`] catches. These are absent there: `Socket::bind_fd`, `Poller::wake_fd`, `ppoll` and `SignalMask`,
+//! the module `aio`, and `titanic` of `zmq-patterns`. libzmq has ipc there only with Microsoft's compiler, and ignores the
+//! options of scheduling. Certificates have the permissions of their directory instead of a mode.
+//!
+//! [COMPATIBILITY.md]: https://github.com/safe-zmq/safe-zmq/blob/main/docs/COMPATIBILITY.md
 //!
 //! # License
 //!
@@ -174,7 +182,7 @@
 // The documentation shows the methods of `Socket` and `Context` in the order of the modules: see `socket/mod.rs`.
 mod socket;
 
-#[cfg(any(feature = "tokio", feature = "async-io"))]
+#[cfg(all(unix, any(feature = "tokio", feature = "async-io")))]
 pub mod aio;
 mod bit_set;
 pub mod c_names;
@@ -199,7 +207,7 @@ mod owners;
 mod poll;
 mod poll_events;
 pub mod poller;
-#[cfg(feature = "draft")]
+#[cfg(all(unix, feature = "draft"))]
 mod ppoll;
 mod process;
 pub mod proxy;
@@ -226,7 +234,7 @@ pub use multipart::Multipart;
 pub use poll::poll;
 pub use poll_events::PollEvents;
 pub use poller::*;
-#[cfg(feature = "draft")]
+#[cfg(all(unix, feature = "draft"))]
 pub use ppoll::{SignalMask, ppoll};
 pub use proxy::*;
 pub use raw::PollItem;

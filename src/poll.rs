@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::ffi::c_long;
 use std::fmt;
-use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use crate::deadline::Deadline;
@@ -11,6 +10,7 @@ use crate::error::{Errno, Result};
 use crate::or_none::OrNone;
 use crate::poll_events::PollEvents;
 use crate::process;
+use crate::raw::platform::BorrowedFd;
 use crate::raw::{self, PollItem};
 use crate::socket::SocketRef;
 use crate::wake_up::WakeUp;
@@ -41,7 +41,10 @@ impl<'a> PollItem<'a> {
     /// Waits for `events` on a file descriptor: a plain socket, a pipe, a terminal. The end of a pipe is `POLLERR`
     /// without `POLLIN`: see [surprises](crate::surprises#the-end-of-a-pipe-is-pollerr-without-pollin).
     ///
-    /// ```
+    /// On Windows a descriptor is a [`BorrowedSocket`](https://doc.rust-lang.org/std/os/windows/io/struct.BorrowedSocket.html):
+    /// a plain socket. [`poll`] fails with `EINVAL` if it waits for `POLLPRI` there, which `WSAPoll` refuses.
+    ///
+    /// ```ignore-windows
     /// # use std::{io::Write, os::{fd::AsFd, unix::net::UnixStream}, time::Duration};
     /// use zmq::{PollEvents, PollItem, poll};
     ///

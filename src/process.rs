@@ -6,12 +6,11 @@
 
 use std::ffi::c_int;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::error::{Errno, Result};
+use crate::raw::platform::{AsFd, BorrowedFd, OwnedFd, Stream, stream_pair};
 
 /// The lowest bit says whether signals are caught. The other bits count the forks between the process that
 /// began to count and this one.
@@ -93,16 +92,16 @@ pub(crate) static WAKE_UP: OnceLock<WakeUpPair> = OnceLock::new();
 /// The signal handler writes to one end, and calls that wait poll the other. Both ends are non-blocking. Neither is lent: safe
 /// code could make it blocking, and then a signal handler or a wait would not end.
 pub(crate) struct WakeUpPair {
-    pub(crate) write_end: UnixStream,
-    pub(crate) read_end: UnixStream,
+    pub(crate) write_end: Stream,
+    pub(crate) read_end: Stream,
     /// The relay of `read_end`, which is lent to users.
     pub(crate) lent: OwnedFd,
 }
 
 impl WakeUpPair {
     /// The two ends: the one to write to, and the one to read from.
-    pub(crate) fn ends() -> io::Result<(UnixStream, UnixStream)> {
-        let (write_end, read_end) = UnixStream::pair()?;
+    pub(crate) fn ends() -> io::Result<(Stream, Stream)> {
+        let (write_end, read_end) = stream_pair()?;
         write_end.set_nonblocking(true)?;
         read_end.set_nonblocking(true)?;
         Ok((write_end, read_end))

@@ -278,7 +278,7 @@
 //! - Why: the system reports `POLLHUP`, which ZeroMQ does not have.
 //! - Do: read if either is set.
 //!
-//! ```
+//! ```ignore-windows
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::io::Read;
 //! use std::os::fd::AsFd;

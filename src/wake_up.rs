@@ -1,12 +1,12 @@
 //! `WakeUp`: the descriptor that ends a wait when a signal was caught.
 
-use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use crate::deadline::milliseconds;
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
 use crate::process;
+use crate::raw::platform::BorrowedFd;
 use crate::raw::{self, PollItem};
 
 /// The descriptor that a caught signal makes readable, if this process catches signals.

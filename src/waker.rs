@@ -1,25 +1,24 @@
 //! `Waker`: ends another thread's wait for sockets, by a descriptor that becomes readable.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
 use crate::process::Process;
-use crate::raw::{PollItem, relay_fd};
+use crate::raw::PollItem;
+use crate::raw::platform::{AsFd, BorrowedFd, OwnedFd, Stream, relay_fd, stream_pair};
 
 /// Wakes a thread that polls its descriptor. Any thread may wake it.
 #[derive(Debug)]
 pub(crate) struct Waker {
-    write_end: UnixStream,
-    read_end: UnixStream,
+    write_end: Stream,
+    read_end: Stream,
     process: Process,
 }
 
 impl Waker {
     pub(crate) fn pair() -> io::Result<Waker> {
-        let (write_end, read_end) = UnixStream::pair()?;
+        let (write_end, read_end) = stream_pair()?;
         write_end.set_nonblocking(true)?;
         read_end.set_nonblocking(true)?;
         Ok(Waker { write_end, read_end, process: Process::current() })
@@ -36,6 +35,10 @@ impl Waker {
     /// descriptor blocking, or read from it, and then a wait would not end.
     pub(crate) fn relay(&self) -> io::Result<OwnedFd> {
         relay_fd(self.as_fd())
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.read_end.as_fd()
     }
 
     /// Makes the descriptor readable.
@@ -58,11 +61,5 @@ impl Waker {
     /// Whether this process inherited the waker through `fork`, without the thread that polls it.
     pub(crate) fn is_inherited(&self) -> bool {
         !self.process.is_current()
-    }
-}
-
-impl AsFd for Waker {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.read_end.as_fd()
     }
 }

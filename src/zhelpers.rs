@@ -177,7 +177,7 @@ macro_rules! s_console {
 /// The function behind [`s_console!`](crate::s_console).
 #[doc(hidden)]
 pub fn console(text: &str) {
-    let [year, month, day, hour, minute, second] = crate::raw::local_time();
+    let [year, month, day, hour, minute, second] = crate::raw::platform::local_time();
     let _ = writeln!(
         io::stdout(),
         "{:02}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} {text}",

@@ -366,12 +366,13 @@ fn tests_have_a_deadline_except_those_with_a_reason() {
 
 /// The calls of libzmq in src/raw/ with a socket that are not in a `Locking` constant: the file, the function, the number of
 /// calls, and the proof that the call may run beside calls of other threads.
-const SOCKET_CALLS: [(&str, &str, usize, &str); 8] = [
+const SOCKET_CALLS: [(&str, &str, usize, &str); 9] = [
     ("handle.rs", "zmq_close", 1, "`close` takes `&mut self`, and the monitor has given the handle up"),
     ("handle.rs", "zmq_socket_monitor", 2, "`OpLock`; to stop a monitor, the lock that libzmq has for monitors"),
     ("handle.rs", "zmq_socket_monitor_versioned", 1, "`OpLock`"),
-    ("poll.rs", "zmq_getsockopt", 1, "an item's socket belongs to this thread, or libzmq takes its lock"),
+    ("platform/windows/poller.rs", "zmq_poll", 1, "its items have descriptors and no sockets"),
     ("poll.rs", "zmq_poll", 1, "an item's socket belongs to this thread, or libzmq takes its lock"),
+    ("ppoll.rs", "zmq_getsockopt", 1, "an item's socket belongs to this thread, or libzmq takes its lock"),
     ("ppoll.rs", "zmq_ppoll", 1, "an item's socket belongs to this thread, or libzmq takes its lock"),
     ("socket.rs", "zmq_socket_get_peer_state", 1, "`used_by_one_thread`"),
     ("socket.rs", "zmq_socket_monitor_pipes_stats", 1, "`used_by_one_thread`"),

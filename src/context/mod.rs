@@ -183,7 +183,7 @@ impl Context {
     /// A handler that runs between the check of the flag and the wait does not end the wait, as in C.
     /// [`interrupt::catch_signals`](crate::interrupt::catch_signals) has no such gap.
     ///
-    /// ```
+    /// ```ignore-windows
     /// # use std::sync::atomic::{AtomicBool, Ordering};
     /// use zmq::{Context, Errno, Pull};
     ///

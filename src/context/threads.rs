@@ -6,7 +6,7 @@ use std::io;
 use std::sync::mpsc::channel;
 
 use crate::error::{Errno, Result};
-use crate::raw;
+use crate::raw::platform;
 use crate::thread::spawn;
 
 /// The value of a scheduling option that was not set.
@@ -42,9 +42,9 @@ impl Threads {
         }
         probe(move || {
             if self.policy != UNSET || self.priority != UNSET {
-                raw::probe_scheduling(self.policy, self.priority)?;
+                platform::probe_scheduling(self.policy, self.priority)?;
             }
-            if self.cpus.is_empty() { Ok(()) } else { raw::probe_affinity(&Vec::from_iter(self.cpus)) }
+            if self.cpus.is_empty() { Ok(()) } else { platform::probe_affinity(&Vec::from_iter(self.cpus)) }
         })
         .map_err(|errno| errno.with_detail("zmq_socket", "the system refuses the scheduling of the context's threads"))
     }

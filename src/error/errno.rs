@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::Error;
+use crate::raw::platform;
 
 /// An error number as libzmq reports it: the system's `errno` values and libzmq's own four.
 ///
@@ -157,22 +158,17 @@ impl Errno {
 
     /// The error number of an [`io::Error`], or `otherwise` if it has none. Errors of system calls have one.
     pub(crate) fn from_io(error: &io::Error, otherwise: Errno) -> Errno {
-        error.raw_os_error().map_or(otherwise, Errno)
+        platform::errno_of(error).map_or(otherwise, Errno)
     }
 
-    /// The text that `zmq_strerror` has for the number. libzmq has texts for its own four errors. For the others it calls
-    /// `strerror`, whose buffer threads may share, so this function asks std, which calls `strerror_r`.
+    /// The text that `zmq_strerror` has for the number. libzmq has texts for its own four errors.
     pub(crate) fn text(self) -> Cow<'static, str> {
         match self {
             Errno::EFSM => "Operation cannot be accomplished in current state".into(),
             Errno::ENOCOMPATPROTO => "The protocol is not compatible with the socket type".into(),
             Errno::ETERM => "Context was terminated".into(),
             Errno::EMTHREAD => "No thread available".into(),
-            Errno(number) => {
-                let mut text = io::Error::from_raw_os_error(number).to_string();
-                text.truncate(text.rfind(" (os error ").unwrap_or(text.len()));
-                text.into()
-            }
+            Errno(number) => platform::errno_text(number).into(),
         }
     }
 
@@ -219,7 +215,7 @@ impl From<Errno> for io::ErrorKind {
             Errno::EFSM | Errno::ENOCOMPATPROTO => io::ErrorKind::InvalidInput,
             Errno::ETERM => io::ErrorKind::BrokenPipe,
             Errno::EMTHREAD => io::ErrorKind::Other,
-            Errno(number) => io::Error::from_raw_os_error(number).kind(),
+            Errno(number) => platform::io_error(number).kind(),
         }
     }
 }
@@ -228,7 +224,7 @@ impl From<Errno> for io::Error {
     fn from(errno: Errno) -> io::Error {
         match errno {
             Errno::EFSM | Errno::ENOCOMPATPROTO | Errno::ETERM | Errno::EMTHREAD => io::Error::new(errno.into(), errno),
-            Errno(number) => io::Error::from_raw_os_error(number),
+            Errno(number) => platform::io_error(number),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::event::{Endpoints, Event, Events, Notice};
@@ -10,6 +9,7 @@ use super::reader::MonitorReader;
 use crate::error::{Errno, Error, Result};
 use crate::lock::lock;
 use crate::message::Message;
+use crate::raw::platform::{AsFd, BorrowedFd, OwnedFd};
 use crate::raw::{Format, RawMessage};
 use crate::waker::Waker;
 

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::bit_set::bit_set;
 use crate::error::Errno;
 use crate::message::Message;
+use crate::raw::platform::RawFd;
 
 bit_set! {
     /// The events that a monitor reports.
@@ -271,7 +271,7 @@ impl Event {
             | Event::Listening { fd }
             | Event::Accepted { fd }
             | Event::Closed { fd }
-            | Event::Disconnected { fd } => i64::from(*fd),
+            | Event::Disconnected { fd } => *fd as i64,
             Event::ConnectDelayed { errno }
             | Event::BindFailed { errno }
             | Event::AcceptFailed { errno }

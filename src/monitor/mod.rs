@@ -75,7 +75,6 @@ mod wait;
 pub use event::{Event, Events, Notice, ProtocolError};
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -90,6 +89,7 @@ use crate::or_none::OrNone;
 use crate::poll::poll_all;
 use crate::poll_events::PollEvents;
 use crate::process::Process;
+use crate::raw::platform::{BorrowedFd, lends_fd};
 use crate::raw::{Format, MonitorHandle, PollItem};
 use crate::socket::{Core, Socket};
 use crate::thread::spawn;
@@ -332,7 +332,7 @@ fn unique_name() -> CString {
 /// for sockets too, poll the monitor's descriptor. It is readable while a notice can be received, and once the monitoring has
 /// ended.
 ///
-/// ```
+/// ```ignore-windows
 /// use std::os::fd::AsFd;
 /// use std::time::Duration;
 /// use zmq::monitor::Events;
@@ -545,12 +545,10 @@ impl Drop for Monitor {
     }
 }
 
-/// A descriptor that is readable while a notice can be taken, for loops that wait on other things. On systems without epoll,
-/// do not read from it, and leave it non-blocking.
-impl AsFd for Monitor {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.queue.lent()
-    }
+lends_fd! {
+    /// A descriptor that is readable while a notice can be taken, for loops that wait on other things. On systems without
+    /// epoll, do not read from it, and leave it non-blocking.
+    Monitor, |monitor| monitor.queue.lent()
 }
 
 /// Waits until a descriptor is readable, and returns whether it is.

@@ -2,16 +2,13 @@
 //! them all.
 
 use std::hash::Hash;
-use std::os::fd::AsRawFd;
-
-use mio::Interest;
-use mio::unix::SourceFd;
 
 use super::source::Registered;
 use super::wait::LOCKED;
 use super::{ADD, Poller, PollerEvent, RegisterResult, already_there, errno};
 use crate::error::{Errno, Error};
 use crate::poll_events::PollEvents;
+use crate::raw::platform::{AsRawFd, Interest};
 use crate::socket::MaybeOwned;
 
 pub(super) fn is_locked(socket: &MaybeOwned<'_>) -> bool {
@@ -40,7 +37,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         if !self.sees_locked
             && let Some(fd) = self.locked.fd()
         {
-            let registered = self.os.registry().register(&mut SourceFd(&fd.as_raw_fd()), LOCKED, Interest::READABLE);
+            let registered = self.os.register(fd.as_raw_fd(), LOCKED, Interest::READABLE);
             registered.map_err(|error| errno(&error).for_call(ADD))?;
             self.sees_locked = true;
         }

@@ -18,12 +18,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
-
-use mio::Token;
-use mio::unix::SourceFd;
 
 use crate::edge::Edge;
 use crate::error::{Errno, Error, Result};
@@ -33,6 +29,7 @@ use crate::process::Process;
 use crate::raw;
 #[cfg(feature = "draft")]
 use crate::raw::LockedPoller;
+use crate::raw::platform::{AsRawFd, BorrowedFd, OwnedFd, RawFd, SystemPoller, Token};
 use crate::socket::{Socket, Used};
 use register::interest;
 use source::Registered;
@@ -40,9 +37,6 @@ use source::Registered;
 const ADD: &str = "zmq_poller_add";
 const MODIFY: &str = "zmq_poller_modify";
 const REMOVE: &str = "zmq_poller_remove";
-
-/// The number of descriptors that the system reports at once. It reports the others the next time.
-const EVENT_BATCH: usize = 256;
 
 /// A socket or file descriptor that is ready: its key and its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,8 +65,10 @@ impl<K> PollerEvent<K> {
 /// A lasting set of sockets and file descriptors to wait on, each under a key of the user's choice.
 ///
 /// The cost of a wait depends on how many are ready, not on how many are registered; [`poll`](crate::poll()) queries each
-/// every time. [`Poller::add`] takes a socket by reference, and the compiler checks that the poller does not outlive it. Or
-/// it takes the socket itself, which [`Poller::socket`] lends back by its key. Sockets may be used as usual meanwhile.
+/// every time. On Windows each wait looks at all descriptors, by `WSAPoll`, and queries the sockets that are ready.
+///
+/// [`Poller::add`] takes a socket by reference, and the compiler checks that the poller does not outlive it. Or it takes the
+/// socket itself, which [`Poller::socket`] lends back by its key. Sockets may be used as usual meanwhile.
 ///
 /// A poller belongs to one thread, as the sockets in it do.
 ///
@@ -111,12 +107,9 @@ impl<K> PollerEvent<K> {
 #[doc(alias = "zpoller")]
 pub struct Poller<'a, K = usize> {
     // Dropped first: no socket may be registered when it closes.
-    os: mio::Poll,
-    /// The relay of `os` that is lent to users. Safe code could take events from `os`, or change what is registered.
-    lent: OwnedFd,
+    os: SystemPoller,
     #[cfg(feature = "draft")]
     locked: LockedPoller<'a>,
-    os_events: mio::Events,
     slots: Vec<Option<Watched<'a, K>>>,
     free: Vec<usize>,
     places: HashMap<K, usize>,
@@ -166,14 +159,11 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     pub fn new() -> Result<Poller<'a, K>> {
         const CALL: &str = "zmq_poller_new";
         raw::count_forks().map_err(|errno| errno.for_call(CALL))?;
-        let os = mio::Poll::new().map_err(|error| errno(&error).for_call(CALL))?;
-        let lent = raw::relay_fd(os.registry().as_fd()).map_err(|error| errno(&error).for_call(CALL))?;
+        let os = SystemPoller::new().map_err(|error| errno(&error).for_call(CALL))?;
         Ok(Poller {
             os,
-            lent,
             #[cfg(feature = "draft")]
             locked: LockedPoller::default(),
-            os_events: mio::Events::with_capacity(EVENT_BATCH),
             slots: Vec::new(),
             free: Vec::new(),
             places: HashMap::new(),
@@ -285,13 +275,12 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             Registered::Locked => self.locked.modify(place, events.into()).map_err(|errno| errno.for_call(MODIFY))?,
             Registered::Fd(fd) => {
                 let fd = fd.as_fd().as_raw_fd();
-                let registry = self.os.registry();
                 let new = interest(events);
                 let done = match (slot.fd, new) {
                     (None, None) => Ok(()),
-                    (None, Some(new)) => registry.register(&mut SourceFd(&fd), Token(place), new),
-                    (Some(_), Some(new)) => registry.reregister(&mut SourceFd(&fd), Token(place), new),
-                    (Some(_), None) => registry.deregister(&mut SourceFd(&fd)),
+                    (None, Some(new)) => self.os.register(fd, Token(place), new),
+                    (Some(_), Some(new)) => self.os.reregister(fd, Token(place), new),
+                    (Some(_), None) => self.os.deregister(fd),
                 };
                 done.map_err(|error| errno(&error).for_call(MODIFY))?;
                 slot.fd = new.map(|_| fd);
@@ -339,7 +328,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         self.free.push(place);
         if let Some(fd) = slot.fd {
             // This must be done before the descriptor is closed. It fails only if the system does not know the descriptor.
-            let _ = self.os.registry().deregister(&mut SourceFd(&fd));
+            let _ = self.os.deregister(fd);
         }
         match &slot.source {
             Registered::Socket(socket) => socket.core().remove_poller(&self.used),
@@ -528,9 +517,10 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg(unix)]
     #[doc(alias = "zmq_poller_fd")]
     pub fn wake_fd(&self) -> BorrowedFd<'_> {
-        self.lent.as_fd()
+        self.os.lent()
     }
 
     fn place(&self, key: K, call: &'static str) -> Result<usize> {

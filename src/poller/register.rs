@@ -1,10 +1,6 @@
 //! Registers the sources of a poller with the system's poller.
 
 use std::hash::Hash;
-use std::os::fd::{AsRawFd, RawFd};
-
-use mio::unix::SourceFd;
-use mio::{Interest, Token};
 
 #[cfg(feature = "draft")]
 use super::locked;
@@ -12,6 +8,7 @@ use super::source::Registered;
 use super::{ADD, Poller, RegisterResult, already_there, errno};
 use crate::error::Result;
 use crate::poll_events::PollEvents;
+use crate::raw::platform::{AsRawFd, Interest, PRIORITY, RawFd, Token};
 use crate::socket::Core;
 
 impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
@@ -33,7 +30,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         registered.map(|fd| (source, fd))
     }
 
-    fn register_socket(&self, core: &Core, place: usize) -> Result<RawFd> {
+    fn register_socket(&mut self, core: &Core, place: usize) -> Result<RawFd> {
         core.check_process(ADD)?;
         let fd = core.raw().notification_fd().map_err(|errno| errno.with_detail(ADD, "the socket gives no ZMQ_FD"))?;
         if !core.add_poller(&self.used, place) {
@@ -54,8 +51,8 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         Ok(interest.map(|_| fd))
     }
 
-    fn report(&self, fd: RawFd, place: usize, interest: Interest) -> Result<()> {
-        let registered = self.os.registry().register(&mut SourceFd(&fd), Token(place), interest);
+    fn report(&mut self, fd: RawFd, place: usize, interest: Interest) -> Result<()> {
+        let registered = self.os.register(fd, Token(place), interest);
         registered.map_err(|error| match errno(&error).raw() {
             // The ZMQ_FD of a registered socket, obtained through C.
             libc::EEXIST => already_there(),
@@ -70,12 +67,11 @@ pub(super) fn interest(events: PollEvents) -> Option<Interest> {
         return None;
     }
     let wanted = [
-        (PollEvents::POLLIN, Interest::READABLE),
-        (PollEvents::POLLOUT, Interest::WRITABLE),
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        (PollEvents::POLLPRI, Interest::PRIORITY),
+        (PollEvents::POLLIN, Some(Interest::READABLE)),
+        (PollEvents::POLLOUT, Some(Interest::WRITABLE)),
+        (PollEvents::POLLPRI, PRIORITY),
     ];
-    let wanted = wanted.into_iter().filter(|(event, _)| events.contains(*event)).map(|(_, interest)| interest);
+    let wanted = wanted.into_iter().filter(|(event, _)| events.contains(*event)).filter_map(|(_, interest)| interest);
     // The system reports errors always, but mio needs at least one interest.
     Some(wanted.reduce(|all, one| all.add(one)).unwrap_or(Interest::READABLE))
 }

@@ -1,15 +1,15 @@
 //! The sources that a poller waits on: sockets and file descriptors, borrowed or owned.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::kind::SocketType;
+use crate::raw::platform::{AsFd, BorrowedFd, OwnedFd};
 use crate::socket::{MaybeOwned, Socket, SocketRef};
 
 /// A socket or file descriptor for a [`Poller`](crate::Poller): lent as `&Socket` or [`BorrowedFd`], or owned as [`Socket`] or
 /// [`OwnedFd`]. A connection or a pipe can be converted into these.
 ///
-/// ```
+/// ```ignore-windows
 /// use std::os::fd::{AsFd, OwnedFd};
 /// use zmq::{PollEvents, Poller};
 ///

@@ -2,12 +2,8 @@
 
 use std::hash::Hash;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
-
-use mio::unix::SourceFd;
-use mio::{Interest, Token};
 
 use super::source::Registered;
 use super::{Poller, PollerEvent, Watched, errno};
@@ -15,6 +11,7 @@ use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
 use crate::process::{self, uninterrupted};
+use crate::raw::platform::{AsRawFd, Interest, Token};
 use crate::raw::{self, PollItem};
 use crate::socket::Used;
 
@@ -62,7 +59,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
 
     /// Takes the system's reports, and queries the sources that they are about.
     fn poll_system(&mut self, timeout: Option<Duration>, events: &mut Vec<PollerEvent<K>>) -> Result<(), Errno> {
-        match self.os.poll(&mut self.os_events, timeout) {
+        match self.os.wait(timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted || self.interruptible() => {
                 return Err(errno(&error));
             }
@@ -72,9 +69,10 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         let fresh = if events.is_empty() { 0 } else { self.active.len() };
         #[cfg(feature = "draft")]
         let mut locked = false;
-        for event in &self.os_events {
-            match event.token() {
-                INTERRUPT => {}
+        for token in self.os.reported() {
+            match token {
+                // On Windows it is reported as long as it is readable.
+                INTERRUPT => process::reset_wake_up(),
                 #[cfg(feature = "draft")]
                 LOCKED => locked = true,
                 Token(place) => activate(&mut self.slots, &mut self.active, place),
@@ -160,8 +158,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         }
         if let Some(fd) = process::wake_fd() {
             let own = fd.try_clone_to_owned().map_err(|error| errno(&error).for_call(WAIT))?;
-            let registered =
-                self.os.registry().register(&mut SourceFd(&own.as_raw_fd()), INTERRUPT, Interest::READABLE);
+            let registered = self.os.register(own.as_raw_fd(), INTERRUPT, Interest::READABLE);
             registered.map_err(|error| errno(&error).for_call(WAIT))?;
             self.interrupt = Some(own);
         }

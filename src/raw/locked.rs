@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::ffi::{c_int, c_short, c_void};
-use std::os::fd::BorrowedFd;
 use std::ptr;
 
 use super::handle::{self, RawSocket};
 use super::outcome::check;
 use crate::error::Errno;
 use crate::process::Process;
+use crate::raw::platform::{BorrowedFd, NO_FD};
 use crate::socket::MaybeOwned;
 
 /// libzmq's poller. The handle is valid.
@@ -66,7 +66,7 @@ impl RawPoller {
     ///
     /// `EINVAL` until a socket is added.
     pub(super) fn fd(&self) -> Result<BorrowedFd<'_>, Errno> {
-        let mut fd: c_int = -1;
+        let mut fd = NO_FD;
         // SAFETY: the handle is valid, and so is the pointer.
         check(unsafe { zmq_sys::zmq_poller_fd(self.handle, &raw mut fd) })?;
         // SAFETY: libzmq keeps the descriptor open until the poller is destroyed, which the borrow of `self` prevents.
@@ -114,7 +114,7 @@ pub(crate) struct LockedPoller<'a> {
 }
 
 pub(super) const NO_EVENT: zmq_sys::zmq_poller_event_t =
-    zmq_sys::zmq_poller_event_t { socket: ptr::null_mut(), fd: -1, user_data: ptr::null_mut(), events: 0 };
+    zmq_sys::zmq_poller_event_t { socket: ptr::null_mut(), fd: NO_FD, user_data: ptr::null_mut(), events: 0 };
 
 impl<'a> LockedPoller<'a> {
     pub(crate) fn is_empty(&self) -> bool {

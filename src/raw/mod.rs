@@ -2,46 +2,43 @@
 //! way in which C functions report failure.
 
 mod adopt;
-#[cfg(feature = "tokio")]
+#[cfg(all(unix, feature = "tokio"))]
 mod async_fd;
 mod by_type;
 mod context;
 mod global;
 mod handle;
-mod interface;
 #[cfg(feature = "draft")]
 mod locked;
 mod message;
 mod not_sync;
 mod outcome;
-mod platform;
+pub(crate) mod platform;
 mod poll;
-#[cfg(feature = "draft")]
+#[cfg(all(unix, feature = "draft"))]
 mod ppoll;
 mod process;
-#[cfg(any(feature = "tokio", feature = "async-io"))]
+#[cfg(all(unix, any(feature = "tokio", feature = "async-io")))]
 mod signalled;
 mod socket;
 mod timers;
 
-#[cfg(feature = "tokio")]
+#[cfg(all(unix, feature = "tokio"))]
 pub(crate) use async_fd::register_with_tokio;
 pub(crate) use by_type::{ByType, by_type};
 pub(crate) use context::RawContext;
 pub(crate) use global::{KeyText, curve_keypair, curve_public, has, version, z85_decode, z85_encode};
 pub(crate) use handle::{FastCalls, Format, MonitorHandle, OpLock, RawSocket};
-pub(crate) use interface::interface_number;
 #[cfg(feature = "draft")]
 pub(crate) use locked::LockedPoller;
 pub(crate) use message::{Fresh, MessageWriter, Owner, RawMessage};
 pub(crate) use not_sync::NotSync;
-pub(crate) use platform::{RELAY_CALL, is_listener, local_time, probe_affinity, probe_scheduling, relay_fd};
 pub use poll::PollItem;
 pub(crate) use poll::poll;
-#[cfg(feature = "draft")]
+#[cfg(all(unix, feature = "draft"))]
 pub(crate) use ppoll::{SignalSet, ppoll};
 pub(crate) use process::{PerProcess, catch_signal, count_forks};
-#[cfg(any(feature = "tokio", feature = "async-io"))]
+#[cfg(all(unix, any(feature = "tokio", feature = "async-io")))]
 pub(crate) use signalled::Signalled;
 pub(crate) use socket::RawValue;
 pub(crate) use timers::RawTimers;

@@ -2,15 +2,13 @@
 
 use std::ffi::{c_int, c_long, c_short, c_void};
 use std::marker::PhantomData;
-use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 
 use super::RawSocket;
-#[cfg(feature = "draft")]
-use super::outcome::check;
 use super::outcome::len;
 use crate::error::Errno;
 use crate::process::Process;
+use crate::raw::platform::{self, AsRawFd, BorrowedFd};
 
 /// One socket or file descriptor to wait on, which it borrows.
 ///
@@ -21,7 +19,7 @@ use crate::process::Process;
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct PollItem<'a> {
-    item: zmq_sys::zmq_pollitem_t,
+    pub(super) item: zmq_sys::zmq_pollitem_t,
     _borrow: PhantomData<&'a RawSocket>,
 }
 
@@ -29,7 +27,7 @@ impl<'a> PollItem<'a> {
     /// libzmq ignores the descriptor of a socket's item, so the descriptor keeps the socket's process, and whether any signal
     /// handler ends the wait.
     pub(crate) fn of_socket(socket: &'a RawSocket, events: c_short, interruptible: bool) -> PollItem<'a> {
-        let fd = socket.process().to_int(interruptible);
+        let fd = socket.process().to_int(interruptible) as zmq_sys::zmq_fd_t;
         let item = zmq_sys::zmq_pollitem_t { socket: socket.address(), fd, events, revents: 0 };
         PollItem { item, _borrow: PhantomData }
     }
@@ -49,12 +47,12 @@ impl<'a> PollItem<'a> {
 
     /// Whether the item's socket was inherited through `fork`.
     pub(crate) fn is_inherited(&self) -> bool {
-        self.is_socket() && !Process::from_int(self.item.fd).0.is_current()
+        self.is_socket() && !Process::from_int(self.item.fd as c_int).0.is_current()
     }
 
     /// Whether any signal handler ends a wait with the item.
     pub(crate) fn is_interruptible(&self) -> bool {
-        self.is_socket() && Process::from_int(self.item.fd).1
+        self.is_socket() && Process::from_int(self.item.fd as c_int).1
     }
 
     pub(crate) fn set_revents(&mut self, revents: c_short) {
@@ -73,21 +71,6 @@ impl<'a> PollItem<'a> {
         !self.item.socket.is_null()
     }
 
-    /// The descriptor that `select` would watch.
-    #[cfg(feature = "draft")]
-    pub(crate) fn descriptor(&self) -> Result<c_int, Errno> {
-        if !self.is_socket() {
-            return Ok(self.item.fd);
-        }
-        let mut fd: c_int = -1;
-        let mut len = size_of::<c_int>();
-        // SAFETY: the socket is open while the item borrows it; it belongs to this thread, or libzmq takes its lock. libzmq
-        // writes at most `len` bytes, the size of the number.
-        let rc =
-            unsafe { zmq_sys::zmq_getsockopt(self.item.socket, zmq_sys::ZMQ_FD, (&raw mut fd).cast(), &raw mut len) };
-        check(rc).map(|_| fd)
-    }
-
     /// The handle of a socket's item, which tells it from other sockets.
     pub(crate) fn handle(&self) -> Option<NonNull<c_void>> {
         NonNull::new(self.item.socket)
@@ -102,7 +85,10 @@ impl<'a> PollItem<'a> {
 /// open: the system refuses them, and a libzmq without the patch 0048-descriptor-limit-lowered aborts the process over that,
 /// as it still does if the limit is lowered during the call.
 pub(crate) fn poll(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize, Errno> {
-    if cfg!(not(zmq_patches = "safety")) && items.len() as u64 > super::platform::most_files() {
+    if cfg!(not(zmq_patches = "safety")) && items.len() as u64 > platform::most_files() {
+        return Err(Errno::EINVAL);
+    }
+    if items.iter().any(|item| !item.is_socket() && !platform::can_poll(item.raw_events())) {
         return Err(Errno::EINVAL);
     }
     let count = countable(items)?;

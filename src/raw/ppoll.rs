@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::{io, ptr};
 
 use super::PollItem;
-use super::outcome::len;
+use super::outcome::{check, len};
 use super::poll::countable;
 use crate::error::{Errno, Result};
 
@@ -47,6 +47,19 @@ impl SignalSet {
     }
 }
 
+/// The descriptor that `pselect` would watch for an item.
+fn descriptor(item: &PollItem<'_>) -> Result<c_int, Errno> {
+    if !item.is_socket() {
+        return Ok(item.item.fd);
+    }
+    let mut fd: c_int = -1;
+    let mut len = size_of::<c_int>();
+    // SAFETY: the socket is open while the item borrows it; it belongs to this thread, or libzmq takes its lock. libzmq
+    // writes at most `len` bytes, the size of the number.
+    let rc = unsafe { zmq_sys::zmq_getsockopt(item.item.socket, zmq_sys::ZMQ_FD, (&raw mut fd).cast(), &raw mut len) };
+    check(rc).map(|_| fd)
+}
+
 /// As [`super::poll`], under another signal mask.
 ///
 /// # Errors
@@ -57,7 +70,7 @@ pub(crate) fn ppoll(items: &mut [PollItem<'_>], timeout: c_long, mask: &SignalSe
     const CALL: &str = "zmq_ppoll";
     let count = countable(items).map_err(|errno| errno.for_call(CALL))?;
     for item in &*items {
-        let fd = item.descriptor().map_err(|errno| errno.for_call(CALL))?;
+        let fd = descriptor(item).map_err(|errno| errno.for_call(CALL))?;
         if usize::try_from(fd).is_ok_and(|fd| fd >= libc::FD_SETSIZE) {
             return Err(Errno::EINVAL.with_detail(CALL, format_args!("the descriptor {fd} is too high for pselect")));
         }

@@ -1,17 +1,14 @@
 //! The handlers of forks and of the signals that are caught. They note each in the state of `src/process.rs`.
 
 use std::ffi::c_int;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use socket2::SockRef;
-
-use super::platform::relay_fd;
 use crate::error::Errno;
 use crate::process::{Process, WAKE_UP, WakeUpPair, interrupted, note_fork, note_signal, wake};
+use crate::raw::platform::{self, AsFd, on_fork, relay_fd, replace_fd};
 
+/// It takes no lock and allocates nothing: it does atomic operations and system calls.
 extern "C" fn in_child() {
     note_fork();
     separate_wake_up();
@@ -25,15 +22,10 @@ pub(crate) fn count_forks() -> Result<(), Errno> {
     if COUNTING.load(Ordering::Acquire) {
         return Ok(());
     }
-    // SAFETY: the function stays loaded: the linker keeps a library that registers one. In the child it takes no lock and
-    // allocates nothing: it does atomic operations and system calls.
-    match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
-        0 => {
-            COUNTING.store(true, Ordering::Release);
-            Ok(())
-        }
-        errno => Err(Errno::from_raw(errno)),
-    }
+    // SAFETY: `in_child` takes no lock and allocates nothing.
+    unsafe { on_fork(in_child) }.map_err(|error| Errno::from_io(&error, Errno::ENOMEM))?;
+    COUNTING.store(true, Ordering::Release);
+    Ok(())
 }
 
 /// A value that each process makes once and keeps. A forked child makes its own. A lock would not do: a thread that
@@ -75,57 +67,27 @@ impl<T: Sync + 'static> PerProcess<T> {
     }
 }
 
-extern "C" fn on_signal(_signal: c_int) {
-    let errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
-    note_signal();
-    let place = errno_place();
-    // SAFETY: the place of the calling thread's error number. The code that the signal interrupted finds its number again.
-    unsafe { *place = errno };
-}
-
-/// The place of the calling thread's error number.
-fn errno_place() -> *mut c_int {
-    #[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
-    use libc::__errno as place;
-    #[cfg(any(target_os = "linux", target_os = "emscripten", target_os = "hurd"))]
-    use libc::__errno_location as place;
-    #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
-    use libc::__error as place;
-    // SAFETY: no preconditions.
-    unsafe { place() }
-}
-
 /// Gives a forked child a wake-up pair of its own under the old numbers: parent and child must not wake each other, nor
 /// read each other's bytes.
 fn separate_wake_up() {
     let Some(old) = WAKE_UP.get() else { return };
     let Ok((write_end, read_end)) = WakeUpPair::ends() else { return };
-    replace(&old.read_end, &read_end);
-    replace(&old.write_end, &write_end);
+    // SAFETY: both are streams.
+    unsafe { replace_fd(old.read_end.as_fd(), read_end.as_fd()) };
+    // SAFETY: as above.
+    unsafe { replace_fd(old.write_end.as_fd(), write_end.as_fd()) };
     if let Ok(lent) = relay_fd(old.read_end.as_fd()) {
-        replace(&old.lent, &lent);
+        // SAFETY: `relay_fd` has made both.
+        unsafe { replace_fd(old.lent.as_fd(), lent.as_fd()) };
     }
     if interrupted() {
         wake();
     }
 }
 
-/// Makes the number of `old` another name of `new`.
-fn replace(old: &impl AsFd, new: &impl AsFd) {
-    let old = old.as_fd();
-    // SAFETY: both descriptors are open. The number of the old one stays open, as its owner expects, and names a descriptor of
-    // the same type.
-    unsafe { libc::dup2(new.as_fd().as_raw_fd(), old.as_raw_fd()) };
-    let _ = SockRef::from(&old).set_cloexec(true);
-}
-
 /// Makes the process note a signal instead of ending.
 pub(crate) fn catch_signal(signal: c_int) -> Result<(), Errno> {
-    // SAFETY: a zeroed sigaction is a valid one: no flags (so no SA_RESTART), empty mask, default handler.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = on_signal as extern "C" fn(c_int) as usize;
-    // SAFETY: the action is whole. Its handler has the signature that goes without SA_SIGINFO. The handler does atomic
-    // operations and one write that does not block (see WakeUpPair), and leaves errno as it was.
-    let rc = unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
-    if rc == 0 { Ok(()) } else { Err(Errno::from_io(&io::Error::last_os_error(), Errno::EINVAL)) }
+    // SAFETY: `note_signal` does atomic operations and one write that does not block (see WakeUpPair).
+    let caught = unsafe { platform::catch_signal(signal, note_signal) };
+    caught.map_err(|error| Errno::from_io(&error, Errno::EINVAL))
 }

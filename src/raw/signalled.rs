@@ -1,7 +1,5 @@
 //! `Signalled`: a socket with the descriptor that signals its events, for async runtimes.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
-
 #[cfg(feature = "draft")]
 use super::locked::{NO_EVENT, RawPoller};
 use crate::error::Errno;
@@ -9,6 +7,7 @@ use crate::kind::SocketType;
 use crate::poll_events::PollEvents;
 #[cfg(feature = "draft")]
 use crate::process::uninterrupted;
+use crate::raw::platform::{BorrowedFd, OwnedFd};
 use crate::socket::Socket;
 
 /// An ordinary socket signals its events by its own descriptor. A thread-safe socket has none: libzmq's poller, with this one

@@ -1,7 +1,6 @@
 //! The functions that take a socket.
 
 use std::ffi::{CStr, c_int};
-use std::os::fd::BorrowedFd;
 use std::ptr;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use super::{Fresh, RawMessage};
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
 use crate::process::uninterrupted;
+use crate::raw::platform::{BorrowedFd, NO_FD, RawFd};
 
 /// An option's value for C. libzmq reads some numbers in place, so they have the alignment of their type.
 pub(crate) enum RawValue<'a> {
@@ -28,6 +28,7 @@ pub(crate) enum RawValue<'a> {
 enum OptionPlace<'a> {
     Int(&'a mut c_int),
     Wide(&'a mut u64),
+    Fd(&'a mut RawFd),
     Bytes(&'a mut [u8]),
 }
 
@@ -85,6 +86,7 @@ impl RawSocket {
         let (data, mut len) = match place {
             OptionPlace::Int(number) => (ptr::from_mut(number).cast(), size_of::<c_int>()),
             OptionPlace::Wide(number) => (ptr::from_mut(number).cast(), size_of::<u64>()),
+            OptionPlace::Fd(fd) => (ptr::from_mut(fd).cast(), size_of::<RawFd>()),
             OptionPlace::Bytes(bytes) => (bytes.as_mut_ptr().cast(), bytes.len()),
         };
         let get = self.call(handle::GET);
@@ -129,7 +131,8 @@ impl RawSocket {
 
     /// The descriptor that signals events; it is open as long as the socket is.
     pub(crate) fn notification_fd(&self) -> Result<BorrowedFd<'_>, Errno> {
-        let fd = self.get_int(zmq_sys::ZMQ_FD)?;
+        let mut fd = NO_FD;
+        self.get(zmq_sys::ZMQ_FD, OptionPlace::Fd(&mut fd))?;
         // SAFETY: libzmq keeps it open until the socket is closed, which the borrow of `self` prevents.
         Ok(unsafe { BorrowedFd::borrow_raw(fd) })
     }

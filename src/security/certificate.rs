@@ -1,11 +1,9 @@
 //! Certificates: CURVE keys on disk, as czmq and pyzmq write and read them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +12,7 @@ use super::keys::{PublicKey, SecretKey, curve_keypair, curve_public};
 use super::secret::{SecretBytes, SecretText};
 use super::zpl::{self, BadLine, Entry};
 use crate::error::{Errno, Error, Result};
+use crate::raw::platform::{create_with_mode, read_at_once};
 
 const LOAD: &str = "Certificate::load";
 const SAVE: &str = "Certificate::save";
@@ -140,8 +139,8 @@ impl Certificate {
     /// Writes the public part to `path`. If the certificate has its secret key, writes both parts to `path` with the suffix
     /// `_secret`.
     ///
-    /// The secret file has mode 0600 when it is created. Existing files are replaced as a whole: a program that reads
-    /// them meanwhile gets the old file or the new one.
+    /// The secret file has mode 0600 when it is created; on Windows it has the permissions of its directory. Existing files are
+    /// replaced as a whole: a program that reads them meanwhile gets the old file or the new one.
     ///
     /// # Errors
     ///
@@ -306,8 +305,8 @@ pub(super) fn io_failed(call: &'static str, path: &Path, error: &io::Error) -> E
 
 /// Whether a path ends with the name of a file: a suffix after a slash or dots would become the whole name.
 fn check_name(path: &Path) -> Result<()> {
-    let name = path.file_name().map(OsStrExt::as_bytes);
-    if name.is_some_and(|name| path.as_os_str().as_bytes().ends_with(name)) {
+    let name = path.file_name().map(OsStr::as_encoded_bytes);
+    if name.is_some_and(|name| path.as_os_str().as_encoded_bytes().ends_with(name)) {
         return Ok(());
     }
     Err(refused(SAVE, path, "it has no file name"))
@@ -366,8 +365,7 @@ fn set_once<K: FromStr<Err = Error>>(key: &mut Option<K>, entry: &Entry<'_>) -> 
 /// Reads a file as a whole, into memory that is wiped.
 fn read_bytes(path: &Path) -> Result<SecretBytes> {
     let failed = |error| io_failed(LOAD, path, &error);
-    // Without O_NONBLOCK opening a pipe would wait for a writer.
-    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(failed)?;
+    let mut file = read_at_once().open(path).map_err(failed)?;
     if !file.metadata().map_err(failed)?.is_file() {
         return Err(refused(LOAD, path, "it is not a file"));
     }
@@ -406,7 +404,7 @@ fn create_beside(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     loop {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let new = path.with_file_name(format!(".zmq-{}-{number}", std::process::id()));
-        match OpenOptions::new().write(true).create_new(true).mode(mode).open(&new) {
+        match create_with_mode(mode).open(&new) {
             // An earlier process with the same id has left the file. The next name is tried.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => return created.map(|file| (new, file)),

@@ -15,7 +15,7 @@ use crate::deadline::{Backoff, Deadline};
 use crate::endpoint::{self, Host};
 use crate::error::{Errno, Error, Result};
 use crate::known::{EndpointTexts, Known, LocalEnd};
-use crate::raw;
+use crate::raw::platform::{self, errno_of};
 
 /// The longest wait of `unbind` and `close` for the I/O thread to close the listeners.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -198,7 +198,7 @@ impl Known {
 
 /// Whether no network interface has this name or number.
 fn is_missing(scope: &str) -> bool {
-    let errno = raw::interface_number(scope).err().and_then(|error| error.raw_os_error());
+    let errno = platform::interface_number(scope).err().and_then(|error| errno_of(&error));
     matches!(errno, Some(libc::ENODEV | libc::ENXIO))
 }
 
@@ -214,18 +214,18 @@ impl ListenAddress {
     /// Whether no socket listens there, tried by a socket that binds and does not listen. If the try fails for another reason,
     /// such as `EACCES` or `EMFILE`, a listener could not bind either, and the answer is yes.
     fn is_free(&self) -> bool {
-        let errno = self.try_bind().err().and_then(|error| error.raw_os_error());
+        let errno = self.try_bind().err().and_then(|error| errno_of(&error));
         errno != Some(libc::EADDRINUSE)
     }
 
-    /// Binds a socket with `SO_REUSEADDR`, as libzmq's listeners have, so that only a listener makes it fail.
+    /// Binds a socket so that only a listener makes it fail.
     fn try_bind(&self) -> io::Result<()> {
         let address = match self {
             ListenAddress::Ip(address) => SockAddr::from(*address),
             ListenAddress::Abstract(name) => SockAddr::unix(format!("\0{name}"))?,
         };
         let socket = socket2::Socket::new(address.domain(), Type::STREAM, None)?;
-        socket.set_reuse_address(true)?;
+        platform::share_address(&socket)?;
         socket.bind(&address)
     }
 }
@@ -241,9 +241,10 @@ pub(super) fn check_ipc_unused(call: &'static str, endpoint: &str) -> Result<()>
     };
     let in_use = |why: &str| Err(Errno::EADDRINUSE.with_detail(call, format_args!("{endpoint:?}: {why}")));
     let Err(error) = try_connect(path) else { return in_use("a socket listens at that path") };
-    match error.raw_os_error() {
+    match errno_of(&error) {
         // An error without an errno: the path is too long for a socket address, and the bind refuses it.
-        None | Some(libc::ENOENT | libc::ENOTDIR | libc::ECONNREFUSED) => Ok(()),
+        // EAFNOSUPPORT: the system has no such sockets.
+        None | Some(libc::ENOENT | libc::ENOTDIR | libc::ECONNREFUSED | libc::EAFNOSUPPORT) => Ok(()),
         Some(errno @ (libc::EMFILE | libc::ENFILE)) => {
             Err(Errno::from_raw(errno).with_detail(call, format_args!("{endpoint:?}")))
         }
@@ -268,7 +269,7 @@ fn listen_address(kept: &str) -> Option<ListenAddress> {
     let Host { name, scope, port } = endpoint::hosts(kept).last()?;
     let ip: IpAddr = name.parse().ok()?;
     let address = SocketAddr::new(ip, port.parse().ok()?);
-    let scope = scope.and_then(|scope| raw::interface_number(scope).ok());
+    let scope = scope.and_then(|scope| platform::interface_number(scope).ok());
     Some(ListenAddress::Ip(match (address, scope) {
         (SocketAddr::V6(address), Some(scope)) => SocketAddrV6::new(*address.ip(), address.port(), 0, scope).into(),
         _ => address,

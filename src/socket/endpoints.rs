@@ -1,10 +1,8 @@
 //! Binding and connecting.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 
 use super::address::{check_ipc_unused, wait_until_free};
-use super::precheck::prepare_listener;
 use super::{Core, Socket};
 use crate::context::EndpointRole;
 use crate::endpoint;
@@ -13,6 +11,7 @@ use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
 use crate::known::{InprocConnection, LocalEnd};
 use crate::process::uninterrupted;
+use crate::raw::platform::{IntoRawFd, OwnedFd};
 use crate::raw::{OpLock, RawValue};
 
 /// # Binding and connecting
@@ -72,7 +71,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// As [`Socket::bind`], and `EADDRINUSE` if a socket listens at the path, or if no connection can be tried, for example
     /// without the permission.
     ///
-    /// ```
+    /// ```ignore-windows
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let path = format!("ipc:///tmp/unused-{}.sock", std::process::id());
@@ -87,35 +86,6 @@ impl<T: SocketType> Socket<'_, T> {
     #[doc(alias = "zmq_bind")]
     pub fn bind_unused(&self, endpoint: &str) -> Result<String> {
         self.core().bind_unused(endpoint)
-    }
-
-    /// Accepts connections on a descriptor that listens already, such as one from a service manager, and returns the
-    /// endpoint. The text gives the transport; its address is ignored.
-    ///
-    /// The socket owns the descriptor. A duplicate of it shares its state: it is made non-blocking, with a receive time-out
-    /// of 1 ms. A duplicate that accepts takes connections away, and one that is shut down ends the endpoint.
-    ///
-    /// # Errors
-    ///
-    /// As [`Socket::bind`], and `EINVAL` if the descriptor is not a listening stream socket of that transport:
-    /// libzmq would abort the process. The descriptor is closed then.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let context = zmq::Context::new()?;
-    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    /// let server = context.socket(zmq::Rep)?;
-    /// let endpoint = server.bind_fd("tcp://127.0.0.1:*", listener.into())?;
-    /// let client = context.socket(zmq::Req)?;
-    /// client.connect(&endpoint)?;
-    /// client.send("Hello")?;
-    /// assert_eq!(server.recv_msg()?, "Hello");
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_USE_FD")]
-    pub fn bind_fd(&self, endpoint: &str, fd: OwnedFd) -> Result<String> {
-        self.core().bind_fd(endpoint, fd)
     }
 
     /// Connects to an endpoint, in the background: the peer need not be there yet, and a lost connection is made again,
@@ -295,7 +265,7 @@ impl Core {
     }
 
     /// Binds to `endpoint`, or with `fd` to the descriptor that `ZMQ_USE_FD` is set to.
-    fn bind_locked(&self, op: &OpLock<'_>, endpoint: &str, fd: Option<OwnedFd>) -> Result<String> {
+    pub(super) fn bind_locked(&self, op: &OpLock<'_>, endpoint: &str, fd: Option<OwnedFd>) -> Result<String> {
         const CALL: &str = "zmq_bind";
         self.check_process(CALL)?;
         let (end, text) = match fd {
@@ -334,22 +304,6 @@ impl Core {
         drop(known);
         self.state.set_has_inproc_name();
         Ok(())
-    }
-
-    fn bind_fd(&self, endpoint: &str, fd: OwnedFd) -> Result<String> {
-        const CALL: &str = "ZMQ_USE_FD";
-        let refused = |why: &str| Errno::EINVAL.with_detail(CALL, format_args!("{}: {why}", fd.as_raw_fd()));
-        let family = prepare_listener(fd.as_fd()).map_err(|_| refused("not a listening stream socket"))?;
-        if !endpoint::fits_family(endpoint, family) {
-            return Err(refused("not a listening socket of that transport"));
-        }
-        let set = |value| self.raw().set_int(zmq_sys::ZMQ_USE_FD, value).map_err(|errno| errno.for_call(CALL));
-        let op = self.op_lock();
-        set(fd.as_raw_fd())?;
-        let bound = self.bind_locked(&op, endpoint, Some(fd));
-        // The next bind must open its own descriptor again. If this call fails, the context has ended, and no bind follows.
-        let _ = set(-1);
-        bound
     }
 
     pub(crate) fn connect(&self, endpoint: &str) -> Result<()> {

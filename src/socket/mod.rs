@@ -3,6 +3,9 @@
 // The documentation shows the methods of `Socket` in the order of these modules. Blank lines keep rustfmt from sorting them.
 mod endpoints;
 
+#[cfg(unix)]
+mod bind_fd;
+
 mod send;
 
 mod recv;
@@ -34,7 +37,6 @@ pub use within::Within;
 
 use std::ffi::{c_short, c_void};
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::Location;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -44,7 +46,8 @@ use crate::error::{Errno, Error, Result};
 use crate::kind::Kind;
 use crate::known::{Conflating, Known, Record};
 use crate::lock::lock;
-use crate::raw::{self, NotSync, OpLock, PollItem, RawSocket};
+use crate::raw::platform::{AsFd, BorrowedFd, OwnedFd, relay_fd};
+use crate::raw::{NotSync, OpLock, PollItem, RawSocket};
 use poller_notify::PollerNotify;
 use state::State;
 
@@ -167,7 +170,7 @@ impl Core {
         if let Some(relay) = self.lent_fd.get() {
             return Ok(relay.as_fd());
         }
-        let relay = raw::relay_fd(fd).map_err(|error| Errno::from_io(&error, Errno::EMFILE))?;
+        let relay = relay_fd(fd).map_err(|error| Errno::from_io(&error, Errno::EMFILE))?;
         Ok(self.lent_fd.get_or_init(|| relay).as_fd())
     }
 

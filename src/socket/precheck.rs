@@ -2,11 +2,7 @@
 //! bypass the socket's security.
 
 use std::ffi::{CStr, c_int};
-use std::io;
-use std::os::fd::BorrowedFd;
-use std::time::Duration;
 
-use socket2::{SockRef, Type};
 use zeroize::Zeroize;
 
 use super::Core;
@@ -15,7 +11,6 @@ use crate::endpoint;
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::poll_events::PollEvents;
-use crate::raw;
 use crate::sockopt::row::Row;
 
 /// The longest prefix of a subscription, in bytes: libzmq recurses once for each byte.
@@ -279,20 +274,4 @@ impl Core {
     pub(super) fn last_endpoint(&self) -> Result<String> {
         LAST_ENDPOINT.get_text(self.raw()).map(Option::unwrap_or_default)
     }
-}
-
-/// Makes a listening stream socket non-blocking, as libzmq needs it, and returns its address family. Fails if the
-/// descriptor is not a listening stream socket.
-///
-/// A duplicate of the descriptor can make it blocking again. The receive time-out then bounds the wait of an accept in the
-/// I/O thread; the patch 0046-used-descriptor-blocks sets both again before each accept.
-pub(super) fn prepare_listener(fd: BorrowedFd<'_>) -> io::Result<c_int> {
-    let socket = SockRef::from(&fd);
-    if socket.r#type()? != Type::STREAM || !raw::is_listener(&fd)? {
-        return Err(io::Error::from_raw_os_error(libc::EINVAL));
-    }
-    let family = socket.local_addr()?.family();
-    socket.set_nonblocking(true)?;
-    socket.set_read_timeout(Some(Duration::from_millis(1)))?;
-    Ok(c_int::from(family))
 }

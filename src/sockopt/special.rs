@@ -1,7 +1,6 @@
 //! Options whose values are handles, or that must not be set alone.
 
 use std::ffi::c_short;
-use std::os::fd::BorrowedFd;
 
 use super::dynamic::{Access, Getter, NO_SET};
 use super::kinds::{self, Kinds, accepted};
@@ -10,6 +9,7 @@ use super::{CType, OptionInfo};
 use crate::error::Result;
 use crate::kind::{HasFd, SocketType};
 use crate::poll_events::PollEvents;
+use crate::raw::platform::BorrowedFd;
 use crate::socket::{Core, LAST_ENDPOINT, Socket};
 
 /// A row of an int that every socket has, and that can be read.

@@ -2,8 +2,11 @@
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+#[cfg(unix)]
 pub mod descriptors;
+#[cfg(unix)]
 pub mod forked;
+#[cfg(unix)]
 pub mod guide;
 pub mod proxy;
 mod python;
@@ -224,6 +227,7 @@ fn children() -> MutexGuard<'static, BTreeSet<u32>> {
 }
 
 /// Sends a signal to a process.
+#[cfg(unix)]
 pub fn signal(process: u32, signal: std::ffi::c_int) {
     // SAFETY: no preconditions.
     unsafe { libc::kill(process as libc::pid_t, signal) };
@@ -231,7 +235,10 @@ pub fn signal(process: u32, signal: std::ffi::c_int) {
 
 fn kill_children() {
     for child in children().iter() {
+        #[cfg(unix)]
         signal(*child, libc::SIGKILL);
+        #[cfg(windows)]
+        let _ = Command::new("taskkill").args(["/F", "/PID", &child.to_string()]).status();
     }
 }
 
@@ -397,6 +404,11 @@ fn current_test() -> String {
 /// Reports the test of this thread as skipped, and returns true, if the linked libzmq has no CURVE.
 pub fn lacks_curve() -> bool {
     skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
+}
+
+/// Reports the test as skipped, and returns true, if the linked libzmq has no ipc.
+pub fn lacks_ipc() -> bool {
+    skip_unless(zmq::has("ipc"), "this libzmq has no ipc")
 }
 
 /// Reports the test of this thread as skipped, and returns true, if `has_it` is false.

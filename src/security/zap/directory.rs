@@ -5,8 +5,6 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,20 +14,11 @@ use super::super::keys::PublicKey;
 use super::super::secret::equal;
 use crate::error::{Errno, Result};
 use crate::lock::lock;
+use crate::raw::platform::Stamp;
 
 /// A file that was read less than this after its last change may have changed again with the same times: file systems
 /// record times in ticks.
 const TICK: Duration = Duration::from_secs(2);
-
-/// The attributes of a file that show a change.
-#[derive(Clone, PartialEq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
 
 struct KnownFile {
     stamp: Stamp,
@@ -78,24 +67,18 @@ impl KeyDirectory {
     ) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let name = entry?.file_name();
-            if name.as_bytes().starts_with(b".") || name.as_bytes().ends_with(b"_secret") {
+            if name.as_encoded_bytes().starts_with(b".") || name.as_encoded_bytes().ends_with(b"_secret") {
                 continue;
             }
             let path = self.path.join(&name);
             // Entries that have gone meanwhile or are no files are skipped.
             let Some(metadata) = fs::metadata(&path).ok().filter(fs::Metadata::is_file) else { continue };
-            let stamp = Stamp {
-                device: metadata.dev(),
-                inode: metadata.ino(),
-                size: metadata.size(),
-                modified: (metadata.mtime(), metadata.mtime_nsec()),
-                changed: (metadata.ctime(), metadata.ctime_nsec()),
-            };
+            let stamp = Stamp::of(&metadata);
             let before = old.remove(&name).filter(|known| known.stamp == stamp);
             let known = match before {
                 Some(known) if known.shows_changes => known,
                 before => {
-                    let mut shows_changes = stamp.shows_changes();
+                    let mut shows_changes = shows_changes(&stamp);
                     let certificate = match Certificate::load_public(&path) {
                         Ok(certificate) => Some(certificate),
                         Err(error) => {
@@ -116,14 +99,10 @@ impl KeyDirectory {
     }
 }
 
-impl Stamp {
-    /// Whether the last change is older than a tick of the file system's clock, so that a later one has another time.
-    fn shows_changes(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (seconds, nanoseconds) = self.modified.max(self.changed);
-        let last = Duration::new(seconds.max(0) as u64, nanoseconds.clamp(0, 999_999_999) as u32);
-        last.checked_add(TICK).is_some_and(|safe| safe < now)
-    }
+/// Whether the last change is older than a tick of the file system's clock, so that a later one has another time.
+fn shows_changes(stamp: &Stamp) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    stamp.last_change().checked_add(TICK).is_some_and(|safe| safe < now)
 }
 
 impl fmt::Debug for KeyDirectory {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::poll::poll;
+use crate::raw::platform::{AsFd, BorrowedFd, OwnedFd};
 use crate::waker::Waker;
 
 /// How many events are kept for the reader. If more come, the oldest are dropped.

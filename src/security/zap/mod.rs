@@ -13,7 +13,6 @@ pub use request::{Credentials, ZapRequest};
 pub use verdict::Verdict;
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,6 +24,7 @@ use crate::error::{Errno, Result};
 use crate::kind::Router;
 use crate::or_none::OrNone;
 use crate::process::Process;
+use crate::raw::platform::lends_fd;
 use crate::thread::spawn;
 use worker::Handler;
 
@@ -294,12 +294,10 @@ impl Authenticator {
     }
 }
 
-/// A descriptor that is readable while an event can be taken, for loops that wait on other things. On systems without epoll,
-/// do not read from it, and leave it non-blocking.
-impl AsFd for Authenticator {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.handler.events.fd()
-    }
+lends_fd! {
+    /// A descriptor that is readable while an event can be taken, for loops that wait on other things. On systems without
+    /// epoll, do not read from it, and leave it non-blocking.
+    Authenticator, |authenticator| authenticator.handler.events.fd()
 }
 
 impl fmt::Debug for Authenticator {

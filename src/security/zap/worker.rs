@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::ffi::c_long;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -23,6 +21,7 @@ use crate::lock::lock;
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
 use crate::process::uninterrupted;
+use crate::raw::platform::{AsFd, Stream, stream_pair};
 use crate::raw::{self, PollItem};
 use crate::socket::Socket;
 use crate::thread::panic_text;
@@ -39,7 +38,7 @@ pub(super) struct Handler {
     changing: Mutex<Option<ThreadId>>,
     changed: Condvar,
     /// Tells the thread to stop: a byte written to the second is read from the first.
-    stop: (UnixStream, UnixStream),
+    stop: (Stream, Stream),
     pub(super) events: EventQueue,
     pub(super) counts: Counts,
     end: Mutex<ThreadEnd>,
@@ -69,7 +68,7 @@ impl Handler {
             policies: Mutex::default(),
             changing: Mutex::default(),
             changed: Condvar::new(),
-            stop: UnixStream::pair()?,
+            stop: stream_pair()?,
             events,
             counts: Counts::default(),
             end: Mutex::default(),
