@@ -62,6 +62,9 @@ fn bind_returns_the_endpoint_that_a_wildcard_became() {
 
 #[deadline::test]
 fn bind_returns_an_ipc_path() {
+    if common::lacks_ipc() {
+        return;
+    }
     let directory = Directory::new("bind");
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
@@ -92,6 +95,9 @@ fn bind_returns_an_inproc_name_unchanged() {
 
 #[deadline::test]
 fn socket_serves_several_endpoints() {
+    if common::lacks_ipc() {
+        return;
+    }
     let directory = Directory::new("several");
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
@@ -155,6 +161,9 @@ fn rebind(socket: &Socket<'_, impl zmq::SocketType>, endpoint: &str) {
 
 #[deadline::test]
 fn unbind_takes_the_endpoint_that_bind_returned() {
+    if common::lacks_ipc() {
+        return;
+    }
     let directory = Directory::new("unbind");
     let context = Context::new().unwrap();
     for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://name"] {
@@ -243,6 +252,9 @@ fn inproc_connections_outlast_their_name() {
 
 #[deadline::test]
 fn disconnect_ends_a_connection() {
+    if common::lacks_ipc() {
+        return;
+    }
     let directory = Directory::new("disconnect");
     let context = Context::new().unwrap();
     for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://sink"] {
@@ -264,6 +276,9 @@ fn disconnect_ends_a_connection() {
 
 #[deadline::test]
 fn endpoint_guard_unbinds_at_the_end_of_its_scope() {
+    if common::lacks_ipc() {
+        return;
+    }
     let directory = Directory::new("scope");
     let context = Context::new().unwrap();
     for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://name"] {
@@ -330,6 +345,9 @@ fn closed_socket_frees_its_endpoint() {
 
 #[deadline::test]
 fn connect_succeeds_before_the_peer_binds() {
+    if common::lacks_ipc() {
+        return;
+    }
     let directory = Directory::new("early");
     let context = Context::new().unwrap();
     for endpoint in ["inproc://early", &directory.endpoint("early")] {
@@ -397,6 +415,9 @@ fn connect_with_routing_id_refuses_ids_over_which_libzmq_aborts() {
 
 #[deadline::test]
 fn errors_name_call_and_endpoint() {
+    if common::lacks_ipc() {
+        return;
+    }
     let context = Context::new().unwrap();
     let socket = context.socket(Pub).unwrap();
     let taken = socket.bind("tcp://127.0.0.1:*").unwrap();

@@ -190,9 +190,10 @@ fn outcome(rc: c_int) -> Result<(), Errno> {
 
 /// Whether this libzmq was built with the capability that an option needs.
 fn is_built_in(name: &str) -> bool {
-    const NEEDS: [(&str, &str); 5] = [
+    const NEEDS: [(&str, &str); 6] = [
         ("ZMQ_CURVE_", "curve"),
         ("ZMQ_GSSAPI_", "gssapi"),
+        ("ZMQ_IPC_FILTER_", "ipc"),
         ("ZMQ_NORM_", "norm"),
         ("ZMQ_VMCI_", "vmci"),
         ("ZMQ_WSS_", "WSS"),
