@@ -74,7 +74,6 @@ pub const TERMINATION: &[i32] = &[libc::SIGINT, libc::SIGTERM];
 /// # Ok(())
 /// # }
 /// ```
-#[doc(alias = "s_catch_signals")]
 pub fn catch_signals(signals: &[i32]) -> Result<()> {
     const CALL: &str = "sigaction";
     prepare()?;
@@ -122,7 +121,6 @@ fn prepare() -> Result<()> {
 /// # Ok(())
 /// # }
 /// ```
-#[doc(alias = "s_interrupted")]
 pub fn interrupted() -> bool {
     process::interrupted()
 }

@@ -56,17 +56,6 @@ const SHORT: usize = 16;
 /// assert_eq!(message.pop_envelope(), Some("address".into()));
 /// assert_eq!(message, ["body"]);
 /// ```
-#[doc(alias = "zmsg_t")]
-#[doc(alias = "zmsg_dup")]
-#[doc(alias = "zmsg_destroy")]
-#[doc(alias = "zmsg_size")]
-#[doc(alias = "zmsg_parts")]
-#[doc(alias = "zmsg_first")]
-#[doc(alias = "zmsg_address")]
-#[doc(alias = "zmsg_last")]
-#[doc(alias = "zmsg_body")]
-#[doc(alias = "zmsg_body_set")]
-#[doc(alias = "zmsg_body_fmt")]
 #[derive(Default)]
 pub struct Multipart {
     /// The parts. In a long list, empty messages are in the places of parts that were taken off the front, so that this costs no
@@ -85,7 +74,6 @@ impl Multipart {
     /// message.push_back("body");
     /// assert_eq!(message.len(), 1);
     /// ```
-    #[doc(alias = "zmsg_new")]
     #[inline]
     pub fn new() -> Multipart {
         Multipart::default()
@@ -100,8 +88,6 @@ impl Multipart {
     /// message.push_front("header");
     /// assert_eq!(message, ["header", "body"]);
     /// ```
-    #[doc(alias = "zmsg_push")]
-    #[doc(alias = "zmsg_prepend")]
     #[inline]
     pub fn push_front(&mut self, part: impl IntoMessage) {
         let part = part.into();
@@ -124,8 +110,6 @@ impl Multipart {
     /// message.push_back(vec![0; 1000]);
     /// assert_eq!(message.len(), 2);
     /// ```
-    #[doc(alias = "zmsg_add")]
-    #[doc(alias = "zmsg_append")]
     #[inline]
     pub fn push_back(&mut self, part: impl IntoMessage) {
         let part = part.into();
@@ -146,7 +130,6 @@ impl Multipart {
     /// assert_eq!(message.pop_front(), Some("header".into()));
     /// assert_eq!(message, ["body"]);
     /// ```
-    #[doc(alias = "zmsg_pop")]
     #[inline]
     pub fn pop_front(&mut self) -> Option<Message> {
         if self.start == 0 && (1..=SHORT).contains(&self.list.len()) {
@@ -232,7 +215,6 @@ impl Multipart {
     /// // Prints "[006] header" and "[004] body".
     /// Multipart::from(["header", "body"]).dump();
     /// ```
-    #[doc(alias = "zmsg_dump")]
     pub fn dump(&self) {
         eprint!("{self}");
     }
@@ -472,7 +454,6 @@ where
 /// assert_eq!(format_frame(b""), "[000] ");
 /// assert_eq!(format_frame(&[0, 1, 2, 3, 4]), "[005] 0001020304");
 /// ```
-#[doc(alias = "s_dump")]
 pub fn format_frame(frame: &[u8]) -> String {
     let mut line = format!("[{:03}] ", frame.len());
     if frame.iter().all(|byte| (32..=126).contains(byte)) {

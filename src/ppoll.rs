@@ -13,7 +13,7 @@ use crate::wake_up::WakeUp;
 
 const CALL: &str = "zmq_ppoll";
 
-/// A signal mask: the set of signals that are blocked, in a thread or while [`ppoll`](crate::ppoll) waits.
+/// A signal mask, C's `sigset_t`: the set of signals that are blocked, in a thread or while [`ppoll`](crate::ppoll) waits.
 ///
 /// ```
 /// use zmq::SignalMask;
@@ -27,30 +27,26 @@ const CALL: &str = "zmq_ppoll";
 /// # }
 /// ```
 #[derive(Clone, Copy)]
-#[doc(alias = "sigset_t")]
 pub struct SignalMask(SignalSet);
 
 impl SignalMask {
     /// The mask that blocks no signal.
-    #[doc(alias = "sigemptyset")]
     pub fn empty() -> SignalMask {
         SignalMask(SignalSet::filled(false))
     }
 
     /// The mask that blocks all signals.
-    #[doc(alias = "sigfillset")]
     pub fn full() -> SignalMask {
         SignalMask(SignalSet::filled(true))
     }
 
     /// The calling thread's mask.
-    #[doc(alias = "pthread_sigmask")]
     pub fn of_thread() -> SignalMask {
         SignalMask(SignalSet::exchange(None))
     }
 
-    /// Makes this the calling thread's mask, and returns the one before. If a signal must end a [`ppoll`](crate::ppoll) and
-    /// no other call, this mask blocks it, and the mask of that call does not.
+    /// Makes this the calling thread's mask, and returns the one before, as `pthread_sigmask` does. If a signal must end a
+    /// [`ppoll`](crate::ppoll) and no other call, this mask blocks it, and the mask of that call does not.
     ///
     /// ```
     /// use zmq::SignalMask;
@@ -64,7 +60,6 @@ impl SignalMask {
     /// # Ok(())
     /// # }
     /// ```
-    #[doc(alias = "pthread_sigmask")]
     pub fn set_for_thread(&self) -> SignalMask {
         SignalMask(SignalSet::exchange(Some(&self.0)))
     }
@@ -74,7 +69,6 @@ impl SignalMask {
     /// # Errors
     ///
     /// `EINVAL` for a number that is not a signal's.
-    #[doc(alias = "sigaddset")]
     pub fn add(&mut self, signal: i32) -> Result<()> {
         self.change(true, "sigaddset", signal)
     }
@@ -84,7 +78,6 @@ impl SignalMask {
     /// # Errors
     ///
     /// `EINVAL` for a number that is not a signal's.
-    #[doc(alias = "sigdelset")]
     pub fn remove(&mut self, signal: i32) -> Result<()> {
         self.change(false, "sigdelset", signal)
     }
@@ -96,7 +89,6 @@ impl SignalMask {
     }
 
     /// Whether a signal is blocked.
-    #[doc(alias = "sigismember")]
     pub fn contains(&self, signal: i32) -> bool {
         self.0.contains(signal)
     }

@@ -210,7 +210,6 @@ impl Context {
     /// # Ok(())
     /// # }
     /// ```
-    #[doc(alias = "EINTR")]
     pub fn set_interruptible(&self, interruptible: bool) {
         self.inner.interruptible.store(interruptible, Ordering::Relaxed);
     }

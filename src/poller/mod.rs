@@ -104,7 +104,6 @@ impl<K> PollerEvent<K> {
 /// ```
 #[doc(alias = "zmq_poller_new")]
 #[doc(alias = "zmq_poller_destroy")]
-#[doc(alias = "zpoller")]
 pub struct Poller<'a, K = usize> {
     // Dropped first: no socket may be registered when it closes.
     os: SystemPoller,

@@ -45,7 +45,6 @@ const LONGEST: usize = 1 << 16;
 /// # Ok(())
 /// # }
 /// ```
-#[doc(alias = "zcert_new_from")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     public: PublicKey,
@@ -68,7 +67,6 @@ impl Certificate {
     /// # Ok(())
     /// # }
     /// ```
-    #[doc(alias = "zcert_new")]
     pub fn generate() -> Result<Certificate> {
         let (public, secret) = curve_keypair()?;
         Ok(Certificate { public, secret: Some(secret), metadata: Vec::new() })
@@ -122,7 +120,6 @@ impl Certificate {
     /// # Ok(())
     /// # }
     /// ```
-    #[doc(alias = "zcert_set_meta")]
     pub fn set_metadata(&mut self, name: &str, value: &str) -> Result<()> {
         const CALL: &str = "set_metadata";
         if !zpl::is_name(name) || name.len() > 255 {
@@ -146,7 +143,6 @@ impl Certificate {
     ///
     /// The system's error if a file cannot be written, `EINVAL` if the path does not end with the name of a file. The
     /// error's detail begins with the path.
-    #[doc(alias = "zcert_save")]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         check_name(path)?;
@@ -175,7 +171,6 @@ impl Certificate {
     /// # Ok(())
     /// # }
     /// ```
-    #[doc(alias = "zcert_save_public")]
     pub fn save_public(&self, path: impl AsRef<Path>) -> Result<()> {
         let head = "# A public CURVE certificate of ZeroMQ. It may be given to anybody; who gets it should make sure\n\
                     # that it is the right one.\n";
@@ -188,7 +183,6 @@ impl Certificate {
     /// # Errors
     ///
     /// As [`Certificate::save`]. `EINVAL` if the certificate has no secret key.
-    #[doc(alias = "zcert_save_secret")]
     pub fn save_secret(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let Some(secret) = &self.secret else {
@@ -220,7 +214,6 @@ impl Certificate {
     /// The system's error if the file does not exist or cannot be read, such as `ENOENT`. `EINVAL` if it is not a
     /// certificate, as a secret file without the public key of its secret key. The error's detail begins with the path and
     /// the line, and has no part of the file's content.
-    #[doc(alias = "zcert_load")]
     pub fn load(path: impl AsRef<Path>) -> Result<Certificate> {
         let path = path.as_ref();
         let names = ["_secret", "", ".key_secret", ".key"];

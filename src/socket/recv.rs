@@ -196,7 +196,6 @@ impl<T: SocketType> Socket<'_, T> {
     /// # }
     /// ```
     #[doc(alias = "zmq_recviov")]
-    #[doc(alias = "zmsg_recv")]
     pub fn recv_multipart(&self) -> Result<Multipart>
     where
         T: CanRecv + CanMultipart,

@@ -167,7 +167,6 @@ impl<T: SocketType> Socket<'_, T> {
     /// # }
     /// ```
     #[doc(alias = "zmq_sendiov")]
-    #[doc(alias = "zmsg_send")]
     pub fn send_multipart(&self, parts: impl IntoMultipart) -> Result<(), SendError<Multipart>>
     where
         T: CanSend + CanMultipart,

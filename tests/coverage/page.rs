@@ -78,7 +78,7 @@ fn link(item: &Item) -> String {
 }
 
 /// The title for the names that `zmq.h` does not declare.
-const ELSEWHERE: &str = "Of zhelpers.h, czmq and other bindings, where the name differs";
+const ELSEWHERE: &str = "Of rust-zmq, zhelpers.h and czmq, if the name differs";
 
 fn section(name: &str, header: &Declared) -> &'static str {
     if is_error(name) {

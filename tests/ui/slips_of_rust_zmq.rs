@@ -81,9 +81,9 @@ fn poll_one_socket(socket: Socket<'_, Req>) {
     socket.poll(PollEvents::POLLIN, 10);
 }
 
-/// `PollItem::socket(&socket, PollEvents::POLLIN)`.
+/// `PollItem::socket(&socket, PollEvents::POLLIN | PollEvents::POLLOUT | PollEvents::POLLERR)`.
 fn as_poll_item(socket: Socket<'_, Req>) {
-    socket.as_poll_item(zmq::POLLIN);
+    socket.as_poll_item(zmq::POLLIN | zmq::POLLOUT | zmq::POLLERR);
 }
 
 /// `Duration::from_millis(10)`; `revents()`.

@@ -76,8 +76,6 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Ok(())
 /// # }
 /// ```
-#[doc(alias = "zauth")]
-#[doc(alias = "ThreadAuthenticator")]
 pub struct Authenticator {
     handler: Arc<Handler>,
     thread: ThreadId,

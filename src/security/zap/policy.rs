@@ -57,13 +57,11 @@ impl Policy {
 
     /// Adds a network whose clients pass the check of the address. Clients of all other networks are then refused.
     /// Clients over `ipc://` have no address: see [`Policy::allow_local`].
-    #[doc(alias = "zauth_allow")]
     pub fn allow(&mut self, network: impl Into<Network>) {
         self.allowed.push(network.into());
     }
 
     /// Refuses clients of this network, even if [`Policy::allow`] names it too.
-    #[doc(alias = "zauth_deny")]
     pub fn deny(&mut self, network: impl Into<Network>) {
         self.denied.push(network.into());
     }
@@ -140,7 +138,6 @@ impl Policy {
     }
 
     /// Accepts every CURVE client. Connections are encrypted, and the user id is the client's key.
-    #[doc(alias = "CURVE_ALLOW_ANY")]
     pub fn allow_any_key(&mut self) {
         self.any_key = true;
     }
