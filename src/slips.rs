@@ -8,22 +8,41 @@ use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::socket::Socket;
 
-/// The type of `ZMQ_SNDMORE`. The compiler reports a superfluous argument with its type, so the type's name says what to call.
-#[derive(Debug, Clone, Copy)]
-pub struct CallSendMoreInstead;
+/// Declares the flags of C and rust-zmq. To name one is an error, which names the method that takes its place.
+///
+/// A flag is a superfluous argument. The compiler reports that too, and advises to remove it: the call then compiles, and does
+/// something else. The number of a method's arguments is fixed, so this advice cannot be prevented.
+macro_rules! flags {
+    ($($slip:ident: $message:literal, $label:literal, $note:literal { $($name:ident)* })*) => {$(
+        #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
+        pub trait $slip {}
 
-/// The type of `ZMQ_DONTWAIT`, which `socket.now().recv_msg()` replaces.
-#[derive(Debug, Clone, Copy)]
-pub struct CallNowFirst;
+        $(
+            #[doc(hidden)]
+            #[allow(non_snake_case, reason = "the name is that of a constant")]
+            pub fn $name<'slip>()
+            where
+                &'slip (): $slip,
+            {
+                unreachable!("no type implements the trait")
+            }
+        )*
+    )*};
+}
 
-/// rust-zmq's name of `ZMQ_SNDMORE`.
-pub const SNDMORE: CallSendMoreInstead = CallSendMoreInstead;
-/// C's name. `Socket::send_more` sends a part that others follow.
-pub const ZMQ_SNDMORE: CallSendMoreInstead = CallSendMoreInstead;
-/// rust-zmq's name of `ZMQ_DONTWAIT`.
-pub const DONTWAIT: CallNowFirst = CallNowFirst;
-/// C's name. A method of `Socket::now()` does not wait.
-pub const ZMQ_DONTWAIT: CallNowFirst = CallNowFirst;
+flags! {
+    SendMore: "`send_more(part)` sends a part that others follow", "call `send_more(part)`",
+        "`send(part)` without the flag ends the message" {
+        SNDMORE
+        ZMQ_SNDMORE
+    }
+
+    Now: "a method of `socket.now()` does not wait", "call `now()` first, as in `socket.now().recv_msg()`",
+        "without the flag and without `now()`, the call waits" {
+        DONTWAIT
+        ZMQ_DONTWAIT
+    }
+}
 
 /// Declares methods that cannot be called. A row has the trait that no type implements, its message and label, and the methods.
 macro_rules! slips {

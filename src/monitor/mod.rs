@@ -69,10 +69,14 @@
 
 mod drain;
 mod event;
+mod options;
 mod reader;
 mod wait;
 
 pub use event::{Event, Events, Notice, ProtocolError};
+pub use options::Options;
+#[cfg(feature = "draft")]
+pub use options::Version;
 
 use std::ffi::CString;
 use std::sync::Arc;
@@ -80,6 +84,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use drain::{NoticeQueue, drain};
+use options::IntoOptions;
 use reader::MonitorReader;
 
 use crate::deadline::Deadline;
@@ -99,101 +104,10 @@ const CALL: &str = "zmq_socket_monitor_versioned";
 #[cfg(not(feature = "draft"))]
 const CALL: &str = "zmq_socket_monitor";
 
-/// The events that a monitor reports, and how many of them it keeps. [`Events`] convert into it.
-///
-/// ```
-/// use zmq::monitor::{Events, Options};
-///
-/// # fn main() -> zmq::Result<()> {
-/// # let context = zmq::Context::new()?;
-/// let socket = context.socket(zmq::Router)?;
-/// let monitor = socket.monitor(Options::from(Events::DISCONNECTED).capacity(100))?;
-/// assert!(monitor.next_event(std::time::Duration::ZERO)?.is_none());
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug, Clone)]
-#[must_use = "options do nothing by themselves"]
-pub struct Options {
-    events: Events,
-    capacity: usize,
-    #[cfg(feature = "draft")]
-    version: Version,
-}
-
-/// The format in which libzmq reports events.
-#[cfg(feature = "draft")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Version {
-    /// One endpoint and one value for each event.
-    #[default]
-    #[doc(alias = "ZMQ_CURRENT_EVENT_VERSION")]
-    One,
-    /// The local and the remote endpoint, and [`Event::PipesStats`].
-    #[doc(alias = "ZMQ_CURRENT_EVENT_VERSION_DRAFT")]
-    Two,
-}
-
-impl Options {
-    /// Sets the number of events that are kept for the reader: 10,000 unless set. If more come, the oldest are dropped, and
-    /// [`Monitor::lost`] counts them. A kept event takes some 200 bytes. The end is always reported.
-    pub fn capacity(self, capacity: usize) -> Options {
-        Options { capacity, ..self }
-    }
-
-    /// Sets the format in which libzmq reports events.
-    ///
-    /// ```
-    /// use zmq::monitor::{Event, Options, Version};
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let server = context.socket(zmq::Rep)?;
-    /// let monitor = server.monitor(Options::default().version(Version::Two))?;
-    /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
-    /// assert_eq!(monitor.next_event(None)?.unwrap().local().as_deref(), Some(&*endpoint));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[cfg(feature = "draft")]
-    #[doc(alias = "zmq_socket_monitor_versioned")]
-    pub fn version(self, version: Version) -> Options {
-        Options { version, ..self }
-    }
-
-    fn format(&self) -> Format {
-        #[cfg(feature = "draft")]
-        if self.version == Version::Two {
-            return Format::Two;
-        }
-        Format::One
-    }
-}
-
-/// All events of the first format.
-impl Default for Options {
-    fn default() -> Options {
-        Events::ALL.into()
-    }
-}
-
-/// These events, in the first format.
-impl From<Events> for Options {
-    fn from(events: Events) -> Options {
-        Options {
-            events,
-            capacity: 10_000,
-            #[cfg(feature = "draft")]
-            version: Version::One,
-        }
-    }
-}
-
 /// # Monitoring
 impl<T: SocketType> Socket<'_, T> {
-    /// Monitors this socket: the [`Monitor`] gets its events from now on. Begin before binding and connecting to miss
-    /// none.
+    /// Monitors this socket: the [`Monitor`] gets these [`Events`] from now on, or those of [`Options`]. Begin before
+    /// binding and connecting to miss none. Unlike in C, a monitor has no endpoint.
     ///
     /// A socket has one monitor at a time. The next one can begin once this one is dropped or stopped. A monitor uses two of
     /// the context's `ZMQ_MAX_SOCKETS`, a thread, and a few descriptors.
@@ -219,7 +133,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     #[doc(alias = "zmq_socket_monitor")]
     #[cfg_attr(feature = "draft", doc(alias = "zmq_socket_monitor_versioned"))]
-    pub fn monitor(&self, options: impl Into<Options>) -> Result<Monitor> {
+    pub fn monitor(&self, options: impl IntoOptions) -> Result<Monitor> {
         start(self.core(), &options.into())
     }
 

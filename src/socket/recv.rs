@@ -51,6 +51,9 @@ impl Received {
 impl<T: SocketType> Socket<'_, T> {
     /// Receives a message, or one part of a multipart message, waiting for it.
     ///
+    /// C's flag `ZMQ_DONTWAIT` is [`Socket::now`]: `socket.now().recv_msg()`. If the flag is an argument, the compiler names that
+    /// method, and also advises to remove the argument. The call would then compile, and wait.
+    ///
     /// # Errors
     ///
     /// `EAGAIN` after [`Socket::set_rcvtimeo`]'s time, `EFSM` on a REQ that has sent no request or a REP that owes a

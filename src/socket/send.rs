@@ -82,6 +82,10 @@ impl<T: SocketType> Socket<'_, T> {
     /// `Ok` means that the message is queued. A process that ends by [`std::process::exit`], or whose context is in a
     /// `static`, loses queued messages, except if it calls [`Context::terminate`](crate::Context::terminate) first.
     ///
+    /// C's flags are methods: [`Socket::send_more`] for `ZMQ_SNDMORE`, [`Socket::now`] for `ZMQ_DONTWAIT`. If a flag is an
+    /// argument, the compiler names the method, and also advises to remove the argument. The call would then compile, and end
+    /// the message, or wait.
+    ///
     /// # Errors
     ///
     /// The message comes back in the error. `EAGAIN` after [`Socket::set_sndtimeo`]'s time, `EFSM` on a REQ that awaits

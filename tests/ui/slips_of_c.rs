@@ -64,12 +64,12 @@ fn zmq_identity(socket: Socket<'_, Req>) {
     socket.set_identity("A");
 }
 
-/// `send_more("first")`.
+/// `send_more("first")`. The compiler's other advice, to remove the argument, cannot be prevented.
 fn zmq_sndmore(socket: Socket<'_, Push>) {
     socket.send("first", zmq::ZMQ_SNDMORE);
 }
 
-/// `now().recv_msg()`.
+/// `now().recv_msg()`. The other advice cannot be prevented here either.
 fn zmq_dontwait(socket: Socket<'_, Pull>) {
     socket.recv_msg(zmq::ZMQ_DONTWAIT);
 }
@@ -132,7 +132,7 @@ fn typed_socket_for_one_of_any_kind(socket: Socket<'_, Rep>) {
     serve(&socket);
 }
 
-/// `monitor(Events::ALL)`.
+/// `monitor(Events::ALL)`. The advice to remove the events, and not the endpoint, cannot be prevented.
 fn endpoint_of_a_monitor(socket: Socket<'_, Rep>) {
     socket.monitor("inproc://monitor", Events::ALL);
 }

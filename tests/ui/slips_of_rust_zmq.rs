@@ -22,12 +22,12 @@ fn send_with_flags(socket: Socket<'_, Req>) {
     socket.send("text", 0);
 }
 
-/// `send_more("first")`.
+/// `send_more("first")`. The compiler's other advice, to remove the argument, cannot be prevented.
 fn sndmore(socket: Socket<'_, Req>) {
     socket.send("first", zmq::SNDMORE);
 }
 
-/// `now().recv_msg()`.
+/// `now().recv_msg()`. The other advice cannot be prevented here either.
 fn dontwait(socket: Socket<'_, Req>) {
     socket.recv_msg(zmq::DONTWAIT);
 }
