@@ -1,28 +1,20 @@
 //! The option table against the header and against the library itself, and the values that setters refuse.
 
 mod common;
+#[path = "common/zmq_h.rs"]
+mod zmq_h;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::c_int;
-use std::path::Path;
 use std::time::Duration;
 
-use common::kinds;
+use common::{kinds, outcome};
 use zmq::sockopt::{self, OptionInfo};
 use zmq::{Context, Errno, Error, Kind, Socket, sys};
+use zmq_h::zmq_h;
 
 fn rows() -> impl Iterator<Item = &'static OptionInfo> {
     OptionInfo::all()
-}
-
-/// The header that this build was made with.
-fn header() -> String {
-    let directories = match linked::INCLUDE {
-        "" => vec!["/usr/include", "/usr/local/include"],
-        directory => vec![directory],
-    };
-    let found = directories.iter().map(|directory| Path::new(directory).join("zmq.h")).find(|path| path.is_file());
-    std::fs::read_to_string(found.unwrap_or_else(|| panic!("no zmq.h in {directories:?}"))).unwrap()
 }
 
 /// The definitions of `zmq.h` below a comment that begins with `title`, up to the next comment: names and their values.
@@ -53,7 +45,7 @@ fn split(definitions: BTreeMap<String, String>) -> (BTreeMap<String, i32>, BTree
 
 #[deadline::test]
 fn table_has_every_socket_option_of_the_header_and_no_other() {
-    let header = header();
+    let header = zmq_h();
     let (mut stable, mut aliases) = split(section(&header, "Socket options."));
     assert!(aliases.is_empty(), "{aliases:?}");
     let (deprecated, names) = split(section(&header, "Deprecated options and aliases"));
@@ -83,7 +75,7 @@ fn table_has_every_socket_option_of_the_header_and_no_other() {
 
 #[deadline::test]
 fn every_context_option_of_the_header_has_its_method() {
-    let header = header();
+    let header = zmq_h();
     let mut of_header = section(&header, "Context options");
     if cfg!(feature = "draft") {
         of_header.extend(section(&header, "DRAFT Context options"));
@@ -123,7 +115,7 @@ fn every_context_option_of_the_header_has_its_method() {
 
 #[deadline::test]
 fn every_message_option_of_the_header_has_its_method() {
-    let header = header();
+    let header = zmq_h();
     let mut of_header = section(&header, "Message options");
     of_header.extend(section(&header, "Deprecated Message options"));
     let _ = (zmq::Message::more, zmq::Message::is_shared, zmq::Message::source_fd);
@@ -181,11 +173,6 @@ fn get(socket: &Socket<'_>, number: c_int, len: usize) -> Result<(), Errno> {
     // SAFETY: the handle is open; libzmq writes at most `len` bytes, the buffer's length.
     let rc = unsafe { sys::zmq_getsockopt(socket.as_raw(), number, buffer.as_mut_ptr().cast(), &raw mut len) };
     outcome(rc)
-}
-
-fn outcome(rc: c_int) -> Result<(), Errno> {
-    // SAFETY: no preconditions.
-    if rc == 0 { Ok(()) } else { Err(Errno::from_raw(unsafe { sys::zmq_errno() })) }
 }
 
 /// Whether this libzmq was built with the capability that an option needs.

@@ -10,17 +10,12 @@ mod common;
 
 use std::ffi::c_int;
 
-use common::kinds;
+use common::{kinds, outcome};
 use zmq::sockopt::{CType, OptionInfo};
 use zmq::{Errno, Socket, sys};
 
 fn rows() -> impl Iterator<Item = &'static OptionInfo> {
     OptionInfo::all().filter(|row| row.is_available())
-}
-
-fn outcome(rc: c_int) -> Result<(), Errno> {
-    // SAFETY: no preconditions.
-    if rc == 0 { Ok(()) } else { Err(Errno::from_raw(unsafe { sys::zmq_errno() })) }
 }
 
 /// Sets an option from a buffer of exactly the value's length.

@@ -14,7 +14,7 @@ pub mod rng;
 pub mod zap;
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, c_int};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -25,13 +25,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Type};
-use zmq::{CanMultipart, CanRecv, CanSend, Context, Kind, Message, Pair, SendError, Socket, SocketType, TrySend};
+use zmq::{
+    CanMultipart, CanRecv, CanSend, Context, Errno, Kind, Message, Pair, SendError, Socket, SocketType, TrySend,
+};
 
 #[allow(unused_imports, reason = "as above")]
 pub use python::python_program;
 
 /// The time after which a test counts as hung.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Reads the return code of a C function that returns 0 or -1.
+pub fn outcome(rc: c_int) -> Result<(), Errno> {
+    // SAFETY: no preconditions.
+    if rc == 0 { Ok(()) } else { Err(Errno::from_raw(unsafe { zmq::sys::zmq_errno() })) }
+}
 
 /// The number of rounds in which a test tries a race.
 pub fn rounds() -> u32 {
@@ -228,7 +236,7 @@ fn children() -> MutexGuard<'static, BTreeSet<u32>> {
 
 /// Sends a signal to a process.
 #[cfg(unix)]
-pub fn signal(process: u32, signal: std::ffi::c_int) {
+pub fn signal(process: u32, signal: c_int) {
     // SAFETY: no preconditions.
     unsafe { libc::kill(process as libc::pid_t, signal) };
 }

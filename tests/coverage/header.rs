@@ -1,7 +1,6 @@
 //! The names that `zmq.h` declares.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 /// The names that a header declares for programs.
 #[derive(Debug, Default, PartialEq)]
@@ -83,16 +82,6 @@ pub fn without_comments(text: &str) -> String {
         };
     }
     kept + rest
-}
-
-/// The header that this build was made with.
-pub fn header() -> String {
-    let directories = match linked::INCLUDE {
-        "" => vec!["/usr/include", "/usr/local/include"],
-        directory => vec![directory],
-    };
-    let found = directories.iter().map(|directory| Path::new(directory).join("zmq.h")).find(|path| path.is_file());
-    std::fs::read_to_string(found.unwrap_or_else(|| panic!("no zmq.h in {directories:?}"))).unwrap()
 }
 
 #[test]

@@ -7,13 +7,16 @@ mod cargo;
 mod header;
 mod items;
 mod page;
+#[path = "../common/zmq_h.rs"]
+mod zmq_h;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use header::{Declared, declared, header, is_of_name, without_comments};
+use header::{Declared, declared, is_of_name, without_comments};
 use items::{Public, public};
+use zmq_h::zmq_h;
 
 /// C names that share one reason.
 type Group<T> = (&'static [T], &'static str);
@@ -87,7 +90,7 @@ const NOTES: &[(&str, &str)] = &[
 ];
 
 /// The names that `zmq.h` declares.
-static HEADER: LazyLock<Declared> = LazyLock::new(|| declared(&header()));
+static HEADER: LazyLock<Declared> = LazyLock::new(|| declared(&zmq_h()));
 /// The public items of this crate.
 static PUBLIC: LazyLock<Public> = LazyLock::new(|| public(cfg!(feature = "draft")));
 
@@ -124,7 +127,7 @@ fn every_name_of_the_header_has_an_item_or_a_reason() {
 #[cfg_attr(not(zmq_vendored), ignore = "the system's header may be another version's")]
 #[test]
 fn aliases_are_names_of_the_header_or_of_recorded_hints() {
-    let header = without_comments(&header());
+    let header = without_comments(&zmq_h());
     let words: BTreeSet<_> = header.split(|letter| !is_of_name(letter)).collect();
     let recorded = ["slips_of_c", "slips_of_rust_zmq"].map(|slips| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/ui/{slips}.stderr"));
