@@ -57,10 +57,11 @@ const CALL: &str = "zmq_proxy_steerable";
 #[doc(alias = "zmq_proxy_steerable")]
 #[derive(Clone)]
 pub struct ProxyHandle {
-    shared: Arc<Shared>,
+    commands: Arc<Commands>,
 }
 
-struct Shared {
+/// The commands of the handles, and the answers of the proxy.
+struct Commands {
     waker: Waker,
     state: Mutex<ProxyState>,
     answered: Condvar,
@@ -106,8 +107,8 @@ impl ProxyHandle {
             taken: 0,
             statistics: ProxyStatistics::default(),
         };
-        let shared = Shared { waker: Waker::new(CALL)?, state: Mutex::new(state), answered: Condvar::new() };
-        Ok(ProxyHandle { shared: Arc::new(shared) })
+        let commands = Commands { waker: Waker::new(CALL)?, state: Mutex::new(state), answered: Condvar::new() };
+        Ok(ProxyHandle { commands: Arc::new(commands) })
     }
 
     /// Forwards as [`proxy`](crate::proxy()) does, in this thread, until [`ProxyHandle::terminate`], and returns the messages
@@ -140,22 +141,22 @@ impl ProxyHandle {
         let (frontend, backend) = (frontend.into().core(), backend.into().core());
         let capture = capture.into().map(SocketRef::core);
         super::check(CALL, frontend, backend, capture, None)?;
-        self.shared.check_process()?;
+        self.commands.check_process()?;
         {
-            let mut state = self.shared.lock();
+            let mut state = self.commands.lock();
             if state.phase != Phase::NotStarted {
                 return Err(Errno::EINVAL.with_detail(CALL, "the handle has served a proxy already").into());
             }
             state.phase = Phase::Runs;
         }
         let mut run = Run {
-            shared: &self.shared,
+            commands: &self.commands,
             statistics: ProxyStatistics::default(),
             // The outcome that is reported if the thread panics.
             outcome: Err(Errno::ECANCELED.with_detail(CALL, "the proxy's thread panicked")),
         };
         let mut engine = Engine::new(frontend, backend, capture);
-        let outcome = engine.run(CALL, &mut &*self.shared);
+        let outcome = engine.run(CALL, &mut &*self.commands);
         run.statistics = engine.statistics();
         run.outcome = outcome.as_ref().map(drop).map_err(|failed| failed.error().clone());
         outcome
@@ -197,9 +198,9 @@ impl ProxyHandle {
     ///
     /// `EINVAL` in a forked child.
     pub fn statistics(&self) -> Result<ProxyStatistics> {
-        self.shared.check_process()?;
+        self.commands.check_process()?;
         // Only a proxy that has ended refuses the command, and its last numbers are kept.
-        self.command(None).or_else(|_| Ok(self.shared.lock().statistics))
+        self.command(None).or_else(|_| Ok(self.commands.lock().statistics))
     }
 
     /// Whether the proxy is paused.
@@ -208,16 +209,16 @@ impl ProxyHandle {
     ///
     /// `EINVAL` in a forked child.
     pub fn is_paused(&self) -> Result<bool> {
-        self.shared.check_process()?;
-        let state = self.shared.lock();
+        self.commands.check_process()?;
+        let state = self.commands.lock();
         Ok(state.wanted == Mode::Paused && !matches!(state.phase, Phase::Ended(_)))
     }
 
     /// Gives a command, or only asks for statistics, and waits until the proxy has executed it.
     fn command(&self, mode: Option<Mode>) -> Result<ProxyStatistics> {
-        let shared = &self.shared;
-        shared.check_process()?;
-        let mut state = shared.lock();
+        let commands = &self.commands;
+        commands.check_process()?;
+        let mut state = commands.lock();
         // A terminated proxy stays terminated.
         if state.wanted != Mode::Terminated {
             state.wanted = mode.unwrap_or(state.wanted);
@@ -227,10 +228,10 @@ impl ProxyHandle {
         state.asked += 1;
         let own = state.asked;
         if state.phase == Phase::Runs {
-            shared.waker.wake();
+            commands.waker.wake();
         }
         while state.phase == Phase::Runs && state.taken < own {
-            state = shared.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = commands.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         match &state.phase {
             // The command may be the one that ended the proxy.
@@ -245,7 +246,7 @@ fn terminated() -> Error {
     Errno::ECANCELED.with_detail(CALL, "the proxy was terminated")
 }
 
-impl Shared {
+impl Commands {
     fn lock(&self) -> MutexGuard<'_, ProxyState> {
         lock(&self.state)
     }
@@ -259,7 +260,7 @@ impl Shared {
     }
 }
 
-impl Control for &Shared {
+impl Control for &Commands {
     fn item(&self) -> Option<PollItem<'_>> {
         Some(self.waker.item())
     }
@@ -276,26 +277,26 @@ impl Control for &Shared {
 
 /// A run, which reports how it ended when it is dropped.
 struct Run<'a> {
-    shared: &'a Shared,
+    commands: &'a Commands,
     statistics: ProxyStatistics,
     outcome: Result<()>,
 }
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
+        let mut state = self.commands.lock();
         state.statistics = self.statistics;
         state.phase = Phase::Ended(self.outcome.clone());
-        self.shared.answered.notify_all();
+        self.commands.answered.notify_all();
     }
 }
 
 impl fmt::Debug for ProxyHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.shared.waker.is_inherited() {
+        if self.commands.waker.is_inherited() {
             return f.debug_struct("ProxyHandle").finish_non_exhaustive();
         }
-        let state = self.shared.lock();
+        let state = self.commands.lock();
         f.debug_struct("ProxyHandle")
             .field("phase", &state.phase)
             .field("wanted", &state.wanted)
