@@ -273,6 +273,8 @@ fn actor_that_does_not_end_is_left_running() {
     let start = Instant::now();
     let error = stubborn.terminate(MOMENT).unwrap_err();
     assert!(matches!(error, ActorError::StillRunning(MOMENT)) && start.elapsed() >= MOMENT);
+    let error = zmq::Error::from(error);
+    assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "Actor::terminate"));
     drop(go);
     eventually("it has ended", || ended.load(Ordering::SeqCst));
     context.terminate(DEADLINE).unwrap();

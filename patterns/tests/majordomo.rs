@@ -195,14 +195,16 @@ fn worker_that_is_dropped_leaves_its_request_to_another() {
     let asking = thread::spawn(move || client.request("echo", "Hello"));
     assert_eq!(quitter.recv().unwrap(), ["Hello"]);
     let failed = quitter.reply(Multipart::new()).unwrap_err();
-    assert_eq!(failed.errno(), Errno::EINVAL);
-    assert_eq!(quitter.recv().unwrap_err().errno(), Errno::EFSM);
+    assert_eq!((failed.errno(), failed.error().call()), (Errno::EINVAL, "Worker::reply"));
+    let failed = quitter.recv().unwrap_err();
+    assert_eq!((failed.errno(), failed.call()), (Errno::EFSM, "Worker::recv"));
     drop(quitter);
     let lost = serving.wait_for(|event| matches!(event, Event::WorkerLost { .. }));
     assert!(matches!(&lost, Event::WorkerLost { why: Lost::Left, .. }), "{lost}");
     let mut worker = Worker::new(&serving.context, &serving.endpoint, "echo").unwrap();
     let early = worker.reply("early").unwrap_err();
-    assert_eq!((early.errno(), early.into_message()), (Errno::EFSM, "early".into()));
+    assert_eq!((early.errno(), early.error().call()), (Errno::EFSM, "Worker::reply"));
+    assert_eq!(early.into_message(), ["early"]);
     let request = worker.recv().unwrap();
     worker.reply(request).unwrap();
     assert_eq!(asking.join().unwrap().unwrap(), ["Hello"]);
@@ -276,7 +278,8 @@ fn names_that_are_none_are_refused_by_every_side() {
         assert!(failed.to_string().contains(fault), "{failed}");
         assert_eq!(failed.into_request(), ["Hello"]);
         let failed = async_client.send(name, "Hello").unwrap_err();
-        assert_eq!((failed.errno(), failed.into_message()), (Errno::EINVAL, "Hello".into()));
+        assert_eq!((failed.errno(), failed.error().call()), (Errno::EINVAL, "check_service"));
+        assert_eq!(failed.into_message(), ["Hello"]);
         let failed = Worker::new(&serving.context, &serving.endpoint, name).unwrap_err();
         assert!(failed.errno() == Errno::EINVAL && failed.to_string().contains(fault), "{failed}");
 
@@ -292,8 +295,10 @@ fn names_that_are_none_are_refused_by_every_side() {
             assert!(matches!(event, Event::Malformed { fault: Malformed::Service, .. }), "{event}");
         }
     }
-    assert_eq!(client.request("echo", Multipart::new()).unwrap_err().errno(), Errno::EINVAL);
-    assert!(Worker::new(&serving.context, &serving.endpoint, "mmi.service").is_err());
+    let failed = client.request("echo", Multipart::new()).unwrap_err();
+    assert_eq!((failed.errno(), failed.error().unwrap().call()), (Errno::EINVAL, "Client::request"));
+    let failed = Worker::new(&serving.context, &serving.endpoint, "mmi.service").unwrap_err();
+    assert_eq!((failed.errno(), failed.call()), (Errno::EINVAL, "Worker::new"));
     assert!(check_service("Kaffee-Küche".repeat(LONGEST_SERVICE / 13).as_bytes()).is_ok());
     let echo = serving.echo();
     assert_eq!(client.request("echo", "Hello").unwrap(), ["Hello"]);

@@ -255,7 +255,8 @@ fn timers_run_in_order_and_repeat() {
         .unwrap();
     assert_eq!(reactor.run().unwrap(), Ended::Stopped);
     assert!(start.elapsed() >= SHORT * 3, "{:?}", start.elapsed());
-    assert_eq!(reactor.every(Duration::ZERO, |_, _| Ok(())).unwrap_err().errno(), Errno::EINVAL);
+    let failed = reactor.every(Duration::ZERO, |_, _| Ok(())).unwrap_err();
+    assert_eq!((failed.errno(), failed.call()), (Errno::EINVAL, "Reactor::every"));
 }
 
 #[deadline::test]
@@ -562,7 +563,8 @@ fn remove_returns_an_owned_descriptor() {
     drop(far);
     let text = reactor.run().unwrap_err().to_string();
     assert!(text.ends_with("all there is"), "{text}");
-    assert_eq!(reactor.remove(id).unwrap_err().errno(), Errno::EINVAL);
+    let failed = reactor.remove(id).unwrap_err();
+    assert_eq!((failed.errno(), failed.call()), (Errno::EINVAL, "Reactor::remove"));
     let context = Context::new().unwrap();
     let socket = context.owned_socket(Push).unwrap();
     let id = reactor.add(socket, PollEvents::NONE, |_, _| Ok(())).unwrap();

@@ -376,9 +376,11 @@ impl From<ActorError> for Error {
     fn from(failed: ActorError) -> Error {
         match failed {
             ActorError::NotStarted(error) => error,
-            ActorError::StillRunning(_) => Error::new(Errno::EAGAIN, "pthread_join", failed),
+            ActorError::StillRunning(_) => Error::new(Errno::EAGAIN, "Actor::terminate", failed),
             // `ECANCELED` would be the normal end of an actor that runs this one.
-            ActorError::Failed(_) | ActorError::Panicked(_) => Error::new(Errno::ECONNABORTED, "pthread_join", failed),
+            ActorError::Failed(_) | ActorError::Panicked(_) => {
+                Error::new(Errno::ECONNABORTED, "Actor::terminate", failed)
+            }
         }
     }
 }

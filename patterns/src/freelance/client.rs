@@ -250,7 +250,7 @@ impl Client {
                 Err(source) => Error::from(ActorError::Failed(source)),
             },
             Some(Err(failed)) => failed.into(),
-            Some(Ok(())) | None => Error::new(Errno::ECANCELED, "pthread_join", "the agent has ended"),
+            Some(Ok(())) | None => Error::new(Errno::ECANCELED, "Actor::terminate", "the agent has ended"),
         }
     }
 }

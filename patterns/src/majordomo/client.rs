@@ -11,8 +11,8 @@ use crate::run::check_signals;
 use crate::setup::{AnySetup, Setup};
 use crate::{LazyPirate, RequestError};
 
-const SEND: &str = "mdcli_send";
-const RECEIVE: &str = "mdcli_recv";
+const SEND: &str = "AsyncClient::send";
+const RECV: &str = "AsyncClient::recv";
 
 /// A client that makes one request after the other, each answered or failed in bounded time: a [`LazyPirate`] for a
 /// [`Broker`](super::Broker).
@@ -97,7 +97,7 @@ impl Client {
         body: impl Into<Multipart>,
     ) -> Result<Multipart, RequestError> {
         let (service, body) = (service.as_ref(), body.into());
-        if let Err(error) = check(service, &body) {
+        if let Err(error) = check("Client::request", service, &body) {
             return Err(RequestError::refused(body, error));
         }
         let malformed = &mut self.malformed;
@@ -180,7 +180,7 @@ pub fn request_message(
     body: impl Into<Multipart>,
 ) -> Result<Multipart, SendError<Multipart>> {
     let (service, body) = (service.as_ref(), body.into());
-    if let Err(error) = check(service, &body) {
+    if let Err(error) = check("request_message", service, &body) {
         return Err(SendError::new(body, error));
     }
     let mut request = protocol::request(service, body);
@@ -337,7 +337,7 @@ impl AsyncClient {
             if deadline.has_passed() {
                 return Ok(None);
             }
-            check_signals(RECEIVE)?;
+            check_signals(RECV)?;
         }
     }
 
@@ -358,7 +358,7 @@ impl fmt::Debug for AsyncClient {
 }
 
 /// Checks a request before it is sent.
-fn check(service: &[u8], body: &Multipart) -> Result<()> {
+fn check(call: &'static str, service: &[u8], body: &Multipart) -> Result<()> {
     check_service(service)?;
-    if body.is_empty() { Err(Error::new(Errno::EINVAL, SEND, "a request without frames")) } else { Ok(()) }
+    if body.is_empty() { Err(Error::new(Errno::EINVAL, call, "a request without frames")) } else { Ok(()) }
 }

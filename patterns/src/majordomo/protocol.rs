@@ -107,7 +107,7 @@ pub fn check_service(name: &[u8]) -> Result<()> {
             Err(_) => "the name of the service is not text".to_owned(),
         },
     };
-    Err(Error::new(Errno::EINVAL, "mdp_service", fault))
+    Err(Error::new(Errno::EINVAL, "check_service", fault))
 }
 
 /// A message to the broker, without the address of its sender.

@@ -13,8 +13,8 @@ use crate::deadline::Deadline;
 use crate::run::{BATCH, check_signals, ends_normally};
 use crate::setup::{AnySetup, Setup, check_worker, set_any};
 
-const REPLY: &str = "mdwrk_send";
-const RECEIVE: &str = "mdwrk_recv";
+const REPLY: &str = "Worker::reply";
+const RECV: &str = "Worker::recv";
 
 /// The linger period: the longest wait for a broker that does not take the last reply and the DISCONNECT.
 const LINGER: Duration = Duration::from_secs(1);
@@ -79,7 +79,7 @@ impl Worker {
         check_service(service)?;
         if service.starts_with(super::protocol::MMI_PREFIX) {
             let detail = format!("the service {:?} is the broker's own", String::from_utf8_lossy(service));
-            return Err(Error::new(Errno::EINVAL, "mdwrk_new", detail));
+            return Err(Error::new(Errno::EINVAL, "Worker::new", detail));
         }
         Ok(Worker {
             context: context.clone(),
@@ -165,7 +165,7 @@ impl Worker {
     #[track_caller]
     fn recv_until(&mut self, deadline: Deadline) -> Result<Option<Multipart>> {
         if self.session.owes_reply() {
-            return Err(Error::new(Errno::EFSM, RECEIVE, "the last request has no reply yet"));
+            return Err(Error::new(Errno::EFSM, RECV, "the last request has no reply yet"));
         }
         // Messages that have arrived are read before the broker may count as silent: the last call may be long ago.
         let mut wait = Duration::ZERO;
@@ -192,7 +192,7 @@ impl Worker {
             if deadline.has_passed() {
                 return Ok(None);
             }
-            check_signals(RECEIVE)?;
+            check_signals(RECV)?;
             let until_tick = self.session.next_tick().saturating_duration_since(now);
             wait = deadline.left().map_or(until_tick, |left| left.min(until_tick));
         }

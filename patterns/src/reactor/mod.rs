@@ -14,10 +14,6 @@ use crate::cause::errnos;
 use crate::thread::{drop_user_value, panic_text};
 use schedule::Schedule;
 
-const ADD_TIMER: &str = "zloop_timer";
-const RUN: &str = "zloop_start";
-const REMOVE: &str = "zloop_reader_end";
-
 /// One of the handlers of a [`Reactor`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HandlerId {
@@ -316,7 +312,7 @@ impl<'a> Reactor<'a> {
         mut handler: impl FnMut(&mut Reactor<'a>, HandlerId) -> HandlerResult + 'a,
     ) -> Result<HandlerId> {
         if interval.is_zero() {
-            return Err(Error::new(Errno::EINVAL, ADD_TIMER, "an interval of 0"));
+            return Err(Error::new(Errno::EINVAL, "Reactor::every", "an interval of 0"));
         }
         let repeated = move |reactor: &mut Reactor<'a>, id, _: Option<_>| handler(reactor, id);
         let id = self.next_id();
@@ -363,7 +359,7 @@ impl<'a> Reactor<'a> {
     #[doc(alias = "zloop_timer_end")]
     pub fn remove(&mut self, id: HandlerId) -> Result<Option<Source<'a>>> {
         let Some(registration) = self.registration(id) else {
-            return Err(Error::new(Errno::EINVAL, REMOVE, "the handler is gone"));
+            return Err(Error::new(Errno::EINVAL, "Reactor::remove", "the handler is gone"));
         };
         let source = match registration.trigger {
             Trigger::Source => Some(self.poller.remove(id)?),
@@ -433,7 +429,7 @@ impl<'a> Reactor<'a> {
     #[doc(alias = "zloop_start")]
     pub fn run(&mut self) -> Result<Ended, ReactorError> {
         if self.running {
-            return Err(Error::new(Errno::EINVAL, RUN, "the reactor is running already").into());
+            return Err(Error::new(Errno::EINVAL, "Reactor::run", "the reactor is running already").into());
         }
         self.running = true;
         let mut events = std::mem::take(&mut self.events);

@@ -153,7 +153,7 @@ impl Service {
     pub fn run(&mut self, on_event: impl Fn(&Event) + Sync) -> Result<()> {
         *self.is_over.get_mut() = false;
         let on_event = &on_event as &(dyn Fn(&Event) + Sync);
-        self.load().map_err(|error| zmq::Error::new(Errno::from_raw(libc::EIO), "titanic", error))?;
+        self.load().map_err(|error| zmq::Error::new(Errno::from_raw(libc::EIO), "Service::run", error))?;
         let this = &*self;
         thread::scope(|scope| {
             let ending = Ending(this);
