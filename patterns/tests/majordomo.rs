@@ -149,7 +149,7 @@ fn heartbeats_of_a_working_worker_keep_its_request() {
         }
         worker.reply(request).unwrap();
         // That the worker read nothing in that time is no silence of the broker.
-        assert!(worker.recv_within(2 * BEAT).unwrap().is_none());
+        assert!(worker.within(2 * BEAT).recv().unwrap().is_none());
         worker.statistics()
     });
     assert_eq!(serving.client().request("slow", "work").unwrap(), ["work"]);
@@ -255,10 +255,26 @@ fn async_client_gets_all_replies_when_it_reads_none_before_the_last_request() {
         let number: usize = reply.body[0].as_str().unwrap().parse().unwrap();
         assert!(std::mem::take(&mut missing[number]), "{number} is answered twice");
     }
-    assert!(client.recv_within(BEAT).unwrap().is_none());
+    assert!(client.within(BEAT).recv().unwrap().is_none());
     let numbers = serving.end();
     assert_eq!((numbers.requests, numbers.replies, numbers.lost_replies), (COUNT as u64, COUNT as u64, 0));
     workers.into_iter().for_each(|worker| worker.join().unwrap().unwrap());
+}
+
+#[deadline::test]
+fn async_client_gives_back_a_body_that_has_no_room() {
+    let context = Context::new().unwrap();
+    let mut client = AsyncClient::new(&context, "inproc://nobody").timeout(BEAT).with(|socket| socket.set_sndhwm(1));
+    let unsent = loop {
+        if let Some(unsent) = client.now().send("echo", ["Hello", "there"]).unwrap().into_unsent() {
+            break unsent;
+        }
+    };
+    assert_eq!(unsent, ["Hello", "there"]);
+    let failed = client.send("echo", "Hello").unwrap_err();
+    assert_eq!((failed.errno(), failed.error().call()), (Errno::EAGAIN, "AsyncClient::send"));
+    assert_eq!(failed.into_message(), ["Hello"]);
+    assert!(client.now().recv().unwrap().is_none());
 }
 
 #[deadline::test]

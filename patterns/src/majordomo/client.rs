@@ -291,20 +291,13 @@ impl AsyncClient {
     #[doc(alias = "mdcli_send")]
     #[track_caller]
     pub fn send(&mut self, service: impl AsRef<[u8]>, body: impl Into<Multipart>) -> Result<(), SendError<Multipart>> {
-        let (timeout, request) = (self.timeout, request_message(service, body)?);
-        let (mut unsent, error) = match self.socket() {
-            Err(error) => (request, error),
-            Ok(socket) => match socket.within(timeout).send_multipart(request) {
-                Ok(TrySend::Sent) => return Ok(()),
-                Ok(TrySend::WouldBlock(unsent)) => {
-                    (unsent, Error::new(Errno::EAGAIN, SEND, format_args!("no room within {timeout:?}")))
-                }
-                Err(failed) => failed.into_parts(),
-            },
-        };
-        // The empty frame, the header and the service come before the body.
-        (0..3).for_each(|_| drop(unsent.pop_front()));
-        Err(SendError::new(unsent, error))
+        let timeout = self.timeout;
+        match self.within(timeout).send(service, body)? {
+            TrySend::Sent => Ok(()),
+            TrySend::WouldBlock(body) => {
+                Err(SendError::new(body, Error::new(Errno::EAGAIN, SEND, format_args!("no room within {timeout:?}"))))
+            }
+        }
     }
 
     /// Waits for the next reply; `None` if none comes within the time-out.
@@ -316,29 +309,18 @@ impl AsyncClient {
     #[doc(alias = "mdcli_recv")]
     #[track_caller]
     pub fn recv(&mut self) -> Result<Option<Reply>> {
-        self.recv_within(self.timeout)
+        self.within(self.timeout).recv()
     }
 
-    /// As [`AsyncClient::recv`], with another time-out.
-    ///
-    /// # Errors
-    ///
-    /// As [`AsyncClient::recv`].
-    #[track_caller]
-    pub fn recv_within(&mut self, timeout: Duration) -> Result<Option<Reply>> {
-        let deadline = Deadline::after(timeout);
-        loop {
-            let Some(message) = self.socket()?.within(deadline.left()).recv_multipart()? else { return Ok(None) };
-            match Reply::from_message(message) {
-                Ok(reply) => return Ok(Some(reply)),
-                Err(_) => self.malformed += 1,
-            }
-            // A peer that sends malformed messages all the time must not make the call endless.
-            if deadline.has_passed() {
-                return Ok(None);
-            }
-            check_signals(RECV)?;
-        }
+    /// `client.now().recv()` does not wait.
+    pub fn now(&mut self) -> AsyncClientWithin<'_> {
+        self.within(Duration::ZERO)
+    }
+
+    /// `client.within(timeout).recv()` waits for `timeout` at most, instead of the client's time-out. `None` waits for ever, a
+    /// zero [`Duration`] not at all.
+    pub fn within(&mut self, timeout: impl Into<Option<Duration>>) -> AsyncClientWithin<'_> {
+        AsyncClientWithin { client: self, timeout: timeout.into() }
     }
 
     /// The number of replies that were dropped because they are not of the protocol.
@@ -355,6 +337,104 @@ impl fmt::Debug for AsyncClient {
             .field("malformed", &self.malformed)
             .finish_non_exhaustive()
     }
+}
+
+/// One call on an [`AsyncClient`], which waits for a given time at most: made by [`AsyncClient::now`] and
+/// [`AsyncClient::within`].
+///
+/// Each method does the same as the method of [`AsyncClient`] with its name. If the time has passed, a send gives the body back
+/// ([`TrySend`]): `EAGAIN` is no error here.
+///
+/// ```
+/// use std::time::Duration;
+/// use zmq::Context;
+/// use zmq_patterns::majordomo::{AsyncClient, Broker};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let context = Context::new()?;
+/// let mut broker = Broker::new(&context)?;
+/// let endpoint = broker.bind("tcp://127.0.0.1:*")?;
+/// # let serving = std::thread::spawn(move || broker.run(|_| ()));
+///
+/// let mut client = AsyncClient::new(&context, &endpoint);
+/// assert!(client.now().recv()?.is_none());
+/// assert!(client.now().send("mmi.service", "echo")?.is_sent());
+/// assert!(client.within(Duration::from_secs(10)).recv()?.is_some());
+/// # context.shutdown()?;
+/// # serving.join().unwrap()?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "it does nothing until it sends or receives"]
+pub struct AsyncClientWithin<'c> {
+    client: &'c mut AsyncClient,
+    /// `None` waits for ever.
+    timeout: Option<Duration>,
+}
+
+impl AsyncClientWithin<'_> {
+    /// Sends a request to a service: see [`AsyncClient::send`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AsyncClient::send`].
+    #[track_caller]
+    pub fn send(
+        self,
+        service: impl AsRef<[u8]>,
+        body: impl Into<Multipart>,
+    ) -> Result<TrySend<Multipart>, SendError<Multipart>> {
+        let request = request_message(service, body)?;
+        let socket = match self.client.socket() {
+            Ok(socket) => socket,
+            Err(error) => return Err(SendError::new(body_of(request), error)),
+        };
+        match socket.within(self.timeout).send_multipart(request) {
+            Ok(TrySend::Sent) => Ok(TrySend::Sent),
+            Ok(TrySend::WouldBlock(unsent)) => Ok(TrySend::WouldBlock(body_of(unsent))),
+            Err(failed) => {
+                let (unsent, error) = failed.into_parts();
+                Err(SendError::new(body_of(unsent), error))
+            }
+        }
+    }
+
+    /// Waits for the next reply; `None` if none comes in time.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncClient::recv`].
+    #[track_caller]
+    pub fn recv(self) -> Result<Option<Reply>> {
+        let deadline = Deadline::after(self.timeout);
+        loop {
+            let Some(message) = self.client.socket()?.within(deadline.left()).recv_multipart()? else {
+                return Ok(None);
+            };
+            match Reply::from_message(message) {
+                Ok(reply) => return Ok(Some(reply)),
+                Err(_) => self.client.malformed += 1,
+            }
+            // A peer that sends malformed messages all the time must not make the call endless.
+            if deadline.has_passed() {
+                return Ok(None);
+            }
+            check_signals(RECV)?;
+        }
+    }
+}
+
+impl fmt::Debug for AsyncClientWithin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncClientWithin").field("client", &self.client).field("timeout", &self.timeout).finish()
+    }
+}
+
+/// The body of a request that was not sent.
+fn body_of(mut request: Multipart) -> Multipart {
+    // The empty frame, the header and the service come before it.
+    (0..3).for_each(|_| drop(request.pop_front()));
+    request
 }
 
 /// Checks a request before it is sent.

@@ -111,9 +111,9 @@ mod session;
 mod worker;
 
 pub use broker::Broker;
-pub use client::{AsyncClient, Client, Reply, request_message};
+pub use client::{AsyncClient, AsyncClientWithin, Client, Reply, request_message};
 pub use event::{Event, Lost, Statistics};
 pub use machine::{Action, BrokerMachine};
 pub use protocol::{LONGEST_SERVICE, Malformed, check_service};
 pub use session::{WorkerEvent, WorkerStatistics};
-pub use worker::Worker;
+pub use worker::{Worker, WorkerWithin};

@@ -151,15 +151,15 @@ impl Worker {
         }
     }
 
-    /// As [`Worker::recv`], for at most this time; `None` if no request comes. A worker whose program does other work in between
-    /// must be called often enough for its heartbeats, with a time-out of zero if need be.
-    ///
-    /// # Errors
-    ///
-    /// As [`Worker::recv`].
-    #[track_caller]
-    pub fn recv_within(&mut self, timeout: Duration) -> Result<Option<Multipart>> {
-        self.recv_until(Deadline::after(timeout))
+    /// `worker.now().recv()` does not wait. A worker whose program does other work in between calls it often enough for its
+    /// heartbeats.
+    pub fn now(&mut self) -> WorkerWithin<'_> {
+        self.within(Duration::ZERO)
+    }
+
+    /// `worker.within(timeout).recv()` waits for `timeout` at most. `None` waits for ever, a zero [`Duration`] not at all.
+    pub fn within(&mut self, timeout: impl Into<Option<Duration>>) -> WorkerWithin<'_> {
+        WorkerWithin { worker: self, timeout: timeout.into() }
     }
 
     #[track_caller]
@@ -332,5 +332,43 @@ impl fmt::Debug for Worker {
             .field("endpoint", &self.endpoint)
             .field("session", &self.session)
             .finish_non_exhaustive()
+    }
+}
+
+/// A receive of a [`Worker`] that waits for a given time at most: made by [`Worker::now`] and [`Worker::within`].
+///
+/// ```
+/// use std::time::Duration;
+/// use zmq_patterns::majordomo::Worker;
+///
+/// # fn main() -> zmq::Result<()> {
+/// # let context = zmq::Context::new()?;
+/// let mut worker = Worker::new(&context, "inproc://broker", "echo")?;
+/// assert!(worker.within(Duration::from_millis(10)).recv()?.is_none());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "it does nothing until it receives"]
+pub struct WorkerWithin<'w> {
+    worker: &'w mut Worker,
+    /// `None` waits for ever.
+    timeout: Option<Duration>,
+}
+
+impl WorkerWithin<'_> {
+    /// As [`Worker::recv`]; `None` if no request comes in time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Worker::recv`].
+    #[track_caller]
+    pub fn recv(self) -> Result<Option<Multipart>> {
+        self.worker.recv_until(Deadline::after(self.timeout))
+    }
+}
+
+impl fmt::Debug for WorkerWithin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerWithin").field("worker", &self.worker).field("timeout", &self.timeout).finish()
     }
 }

@@ -207,7 +207,7 @@ impl Service {
         let _ending = Ending(self);
         let mut worker = self.worker(service)?;
         while !self.is_over() {
-            let request = match worker.recv_within(TICK) {
+            let request = match worker.within(TICK).recv() {
                 Ok(None) => continue,
                 Ok(Some(request)) => request,
                 Err(error) if ends_normally(&error) => break,
