@@ -198,7 +198,7 @@ impl Timing {
 
     /// Sets after which silence the peer counts as dead: two heartbeats by default, and at least. With more heartbeats, a few
     /// state messages may be lost: see the [module](self).
-    pub fn with_expiry(self, expiry: Duration) -> Timing {
+    pub fn expires_after(self, expiry: Duration) -> Timing {
         Timing { expiry: expiry.clamp(2 * self.heartbeat, 100 * LONGEST_HEARTBEAT), ..self }
     }
 

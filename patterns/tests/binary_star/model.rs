@@ -405,7 +405,7 @@ impl Rules {
         let expiry = (2 + 3 * u64::from(most_lost)) * HEARTBEAT;
         let heartbeat = Duration::from_micros(HEARTBEAT);
         Rules {
-            timing: Timing::new(heartbeat).with_expiry(Duration::from_micros(expiry)),
+            timing: Timing::new(heartbeat).expires_after(Duration::from_micros(expiry)),
             latest_tick: 2 * HEARTBEAT,
             longest_delay: HEARTBEAT / 4,
             most_lost: Some(most_lost),
