@@ -50,9 +50,8 @@ impl Victim {
                 self.is_paused = false;
                 "goes on"
             }
-            Some(process) if rng.coin() => {
-                signal(process.id(), libc::SIGSTOP);
-                self.is_paused = true;
+            Some(_) if rng.coin() => {
+                self.pause();
                 "is paused"
             }
             Some(_) => {
@@ -60,6 +59,13 @@ impl Victim {
                 self.process = None;
                 "is killed"
             }
+        }
+    }
+
+    fn pause(&mut self) {
+        if let Some(process) = &self.process {
+            signal(process.id(), libc::SIGSTOP);
+            self.is_paused = true;
         }
     }
 

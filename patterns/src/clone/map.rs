@@ -96,6 +96,11 @@ impl Map {
         self.values.get(key).map(|value| value.sequence)
     }
 
+    /// The largest number of an update in the map.
+    pub(super) fn newest(&self) -> u64 {
+        self.values.values().map(|value| value.sequence).max().unwrap_or_default()
+    }
+
     /// Applies an update, unless the key has a newer one. Returns whether it was applied.
     pub(super) fn apply_if_newer(&mut self, message: KvMsg) -> bool {
         let (key, value) = message.into_parts();

@@ -43,8 +43,12 @@
 //!
 //! - The death of the only server, or of both: there is no file. The clients keep their maps, and get that of the server
 //!   that is started next, which is empty.
-//! - The death of the active server before the passive one has its map ([`ServerEvent::PeerInSync`]). The same if it stands
-//!   still for one and a half heartbeats then: the passive one becomes active with what it has, and the other one follows it.
+//! - The death of the active server before the passive one has its map ([`ServerEvent::PeerInSync`]). The passive one leads
+//!   with what it has then. It asks the other one for a newer map first, for the expiry time at most: that server may have stood
+//!   still, and go on. The same at the start of a pair: the first server leads when the other one has answered, or, if it is
+//!   alone, after the expiry time.
+//! - An active server that stands still before the passive one has its map, and goes on more than the expiry time after the
+//!   passive one became active. The same for one that has given up a passive server which lives ([`ServerEvent::PeerLost`]).
 //! - Two servers that do not hear each other, without a witness: see [`binary_star`](crate::binary_star).
 //! - Updates that two clients make at once: one comes after the other, and the last counts. A client may see its own
 //!   update replaced.

@@ -71,23 +71,43 @@ pub(super) fn parse_subscription(message: &[Message]) -> Option<(bool, &[u8])> {
     Some((is_new, subtree))
 }
 
-/// The channel between the two servers of a pair: the passive one sends `[FOLLOW][attempt]` and `[ACK][attempt][sequence]`,
-/// the active one `[attempt][kind][left]` and a message of five frames, or `[attempt][kind]` and the ids of updates in one frame.
-/// `left` is the milliseconds that a value has to live, or empty. The numbers have 8 bytes.
+/// The channel between the two servers of a pair. The passive one sends `[FOLLOW][attempt]` and `[ACK][attempt][sequence]`. The
+/// active one sends `[attempt][kind][left]` and a message of five frames, or `[attempt][kind]` and the ids of updates in one
+/// frame. `left` is the milliseconds that a value has to live, or empty. The numbers have 8 bytes. The end of a snapshot comes
+/// twice: as `ENTRY`, and as `UPDATE` when all updates behind it wait for the passive server before they are published.
+///
+/// A server that is to become active with an incomplete map sends `[RECOVER][attempt][sequence]`. The other one answers as an
+/// active one, or, if it has no newer map, by `[NOTHING][attempt]`.
 pub(super) mod pair {
     use super::*;
 
     const FOLLOW: &str = "FOLLOW";
     const ACK: &str = "ACK";
+    const RECOVER: &str = "RECOVER";
+    const NOTHING: &str = "NOTHING";
     const ENTRY: &str = "ENTRY";
     const UPDATE: &str = "UPDATE";
     const IDS: &str = "IDS";
 
-    /// A message of a passive server.
+    /// A message of a passive server, or of one that has not got the map yet.
     #[derive(Debug, PartialEq, Eq)]
     pub enum FromFollower {
-        Follow { attempt: u64 },
-        Ack { attempt: u64, sequence: u64 },
+        Follow {
+            attempt: u64,
+        },
+        Ack {
+            attempt: u64,
+            sequence: u64,
+        },
+        /// It is to become active, and has the updates up to `sequence`.
+        Recover {
+            attempt: u64,
+            sequence: u64,
+        },
+        /// The sender has no newer map than the server that asked it by this attempt.
+        Nothing {
+            attempt: u64,
+        },
     }
 
     /// A message of an active server.
@@ -116,12 +136,24 @@ pub(super) mod pair {
         [Message::from(ACK), Message::from(attempt.to_be_bytes()), Message::from(sequence.to_be_bytes())].into()
     }
 
+    pub fn recover(attempt: u64, sequence: u64) -> Multipart {
+        [Message::from(RECOVER), Message::from(attempt.to_be_bytes()), Message::from(sequence.to_be_bytes())].into()
+    }
+
+    pub fn nothing(attempt: u64) -> Multipart {
+        [Message::from(NOTHING), Message::from(attempt.to_be_bytes())].into()
+    }
+
     pub fn parse_follower(message: &[Message]) -> Option<FromFollower> {
-        match message {
-            [word, attempt] if *word == FOLLOW => Some(FromFollower::Follow { attempt: number(attempt)? }),
-            [word, attempt, sequence] if *word == ACK => {
-                Some(FromFollower::Ack { attempt: number(attempt)?, sequence: number(sequence)? })
-            }
+        let (word, attempt, rest) = match message {
+            [word, attempt, rest @ ..] => (word, number(attempt)?, rest),
+            _ => return None,
+        };
+        match rest {
+            [] if *word == FOLLOW => Some(FromFollower::Follow { attempt }),
+            [] if *word == NOTHING => Some(FromFollower::Nothing { attempt }),
+            [sequence] if *word == ACK => Some(FromFollower::Ack { attempt, sequence: number(sequence)? }),
+            [sequence] if *word == RECOVER => Some(FromFollower::Recover { attempt, sequence: number(sequence)? }),
             _ => None,
         }
     }
@@ -179,7 +211,11 @@ mod tests {
     fn messages_of_a_pair_are_read_as_they_were_sent() {
         assert_eq!(parse_follower(&follow(3)), Some(FromFollower::Follow { attempt: 3 }));
         assert_eq!(parse_follower(&ack(3, 9)), Some(FromFollower::Ack { attempt: 3, sequence: 9 }));
-        assert_eq!(parse_follower(&["FOLLOW".into()]), None);
+        assert_eq!(parse_follower(&recover(3, 9)), Some(FromFollower::Recover { attempt: 3, sequence: 9 }));
+        assert_eq!(parse_follower(&nothing(3)), Some(FromFollower::Nothing { attempt: 3 }));
+        for wrong in [&follow(3)[..1], &recover(3, 9)[..2], &ack(3, 9)[..2], &["FOLLOW".into(), "3".into()]] {
+            assert_eq!(parse_follower(wrong), None);
+        }
         let mut message = KvMsg::new("key", "body");
         message.set_property("ttl", "5").unwrap();
         for is_entry in [true, false] {

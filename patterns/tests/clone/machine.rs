@@ -10,6 +10,13 @@ use zmq_patterns::clone::{Format, KvMsg, Model};
 
 use crate::world::{CLIENTS, KEYS, Queue, World};
 
+/// The longest that a server may stand still after the other one has become active, in milliseconds: it must answer within the
+/// expiry time.
+const LONGEST_STANDING: u64 = 1400;
+
+/// The pair makes a server active after such a silence of the other one at least.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Clone)]
 enum Step {
     Set(usize, usize, Option<u64>),
@@ -24,6 +31,14 @@ enum Step {
     /// The active server dies, and the other one of a pair takes over, if it has the map. A server alone comes back.
     Kill,
     Restart,
+    /// The active server stands still, and the other one takes over. It may have been started just before, and have got a few
+    /// messages of the snapshot. The first one goes on after some milliseconds, and handles some messages before it knows.
+    Stand {
+        is_new: bool,
+        messages: usize,
+        time: u64,
+        late: usize,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -40,6 +55,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (1..3000_u64).prop_map(Step::Run),
         1 => Just(Step::Kill),
         2 => Just(Step::Restart),
+        2 => (any::<bool>(), 0..20_usize, 0..LONGEST_STANDING, 0..4_usize)
+            .prop_map(|(is_new, messages, time, late)| Step::Stand { is_new, messages, time, late }),
     ]
 }
 
@@ -51,7 +68,7 @@ fn do_step(world: &mut World, step: Step) {
         Step::Deliver(queue, count) => (0..count).for_each(|_| {
             world.deliver(pick(queue));
         }),
-        Step::Lose(queue) => drop(world.queue(pick(queue)).and_then(VecDeque::pop_front)),
+        Step::Lose(queue) => world.lose(pick(queue)),
         Step::Repeat(queue) => {
             // Answers of a ROUTER are not repeated: the connection is new for each request.
             if let Some(queue) = world.queue(pick(queue))
@@ -75,7 +92,6 @@ fn do_step(world: &mut World, step: Step) {
                 world.kill(active);
                 // The messages of the dead server arrive, or a part of them.
                 world.deliver(Queue::ToFollower(active));
-                world.check_successor(1 - active);
                 world.queue(Queue::ToFollower(active)).unwrap().clear();
                 world.lead(1 - active);
             }
@@ -86,6 +102,34 @@ fn do_step(world: &mut World, step: Step) {
                     world.start(server);
                 }
             }
+        }
+        Step::Stand { is_new, messages, time, late } if world.is_pair() => {
+            let Some(active) = world.active() else { return };
+            let other = 1 - active;
+            if is_new || !world.servers[other].is_in_sync {
+                world.kill(other);
+                world.queue(Queue::ToFollower(other)).unwrap().clear();
+                world.start(other);
+            }
+            for message in 0..messages {
+                world.deliver(Queue::Updates(message % CLIENTS, active));
+                world.deliver(Queue::ToLeader(other));
+                world.deliver(Queue::ToFollower(active));
+            }
+            world.servers[active].stands = true;
+            world.run_for(SHORTEST_SILENCE);
+            world.lead(other);
+            world.run_for(Duration::from_millis(time));
+            world.servers[active].stands = false;
+            for _ in 0..late {
+                for client in 0..CLIENTS {
+                    world.deliver(Queue::Updates(client, active));
+                }
+                world.deliver(Queue::ToLeader(other));
+            }
+            world.server(active, |machine, now, actions| machine.on_passive(now, actions));
+            world.run_for(Duration::from_secs(1));
+            assert!(world.active().is_some(), "the other server has not got the map");
         }
         _ => {}
     }

@@ -32,10 +32,21 @@ pub struct Server {
     /// `None` if it is dead.
     pub machine: Option<ServerMachine>,
     pub is_in_sync: bool,
+    /// It stands still: nothing is delivered, and no time passes for it.
+    pub stands: bool,
     requests: VecDeque<Multipart>,
     /// The messages to the other server, as its follower and as its leader.
     to_leader: VecDeque<Multipart>,
     to_follower: VecDeque<Multipart>,
+    /// The number of its connections to the other server, as its follower.
+    links: u64,
+}
+
+impl Server {
+    /// The address by which the other server knows it.
+    fn address(&self) -> Message {
+        self.links.to_string().into()
+    }
 }
 
 /// All machines. The last queue of everything is the network.
@@ -46,7 +57,9 @@ pub struct World {
     /// The updates of the active server and of those before it, by their numbers, published or not.
     pub commits: BTreeMap<u64, KvMsg>,
     pub published: u64,
-    /// Whether a server leads that may have updates which were not published.
+    /// The server that leads, or led last.
+    leader: usize,
+    /// Whether it may have updates which were not published.
     is_new: bool,
     ids: u64,
     texts: u64,
@@ -61,6 +74,7 @@ impl World {
             servers: Vec::new(),
             commits: BTreeMap::new(),
             published: 0,
+            leader: 0,
             is_new: false,
             ids: 0,
             texts: 0,
@@ -69,9 +83,11 @@ impl World {
             world.servers.push(Server {
                 machine: None,
                 is_in_sync: false,
+                stands: false,
                 requests: VecDeque::new(),
                 to_leader: VecDeque::new(),
                 to_follower: VecDeque::new(),
+                links: 0,
             });
         }
         for (number, subtree) in SUBTREES.iter().enumerate() {
@@ -106,7 +122,8 @@ impl World {
     fn new_id(&mut self) -> Uuid {
         self.ids += 1;
         let mut id = Uuid::default();
-        id[..8].copy_from_slice(&self.ids.to_be_bytes());
+        // The attempts of two processes differ, as those of random ids.
+        id[..8].copy_from_slice(&(self.ids << 32).to_be_bytes());
         id
     }
 
@@ -146,31 +163,35 @@ impl World {
         dead.requests.clear();
         dead.to_leader.clear();
         // A part of what it has sent to the other server is on its way.
+        if self.is_pair() {
+            self.servers[1 - server].to_leader.clear();
+            self.servers[1 - server].to_follower.clear();
+        }
     }
 
-    /// The server becomes the active one. It must have every update that was published.
+    /// The pair makes a server the active one.
     pub fn lead(&mut self, server: usize) {
         let id = self.new_id();
         self.server(server, |machine, now, actions| machine.on_active(now, id, actions));
     }
 
-    /// Checks that a server which is about to lead has all that was published, and nothing else than what was committed.
-    pub fn check_successor(&mut self, server: usize) {
-        let machine = self.servers[server].machine.as_ref().unwrap();
+    /// Checks that a server which leads from now on has all that was published, and nothing else than what was committed.
+    /// `actions` are its first ones, and may publish updates that it got before.
+    fn check_successor(&mut self, server: usize, machine: &ServerMachine, actions: &VecDeque<ServerAction>) {
+        let is_update = |action: &&ServerAction| matches!(action, ServerAction::Report(ServerEvent::Published(_)));
+        let sequence = machine.sequence() - actions.iter().filter(is_update).count() as u64;
+        assert!(sequence >= self.published, "updates from {sequence} to {} were lost", self.published);
+        self.commits.retain(|number, _| *number <= sequence);
         let mut state = Map::new();
-        // The number of the last update that it has is not public: it is the one whose state it has.
-        let mut is_known = state == *machine.map() && self.published == 0;
-        let mut sequence = 0;
-        for (number, update) in &self.commits {
-            state.apply(update.clone());
-            if *number >= self.published && same_values(&state, machine.map()) {
-                (is_known, sequence) = (true, *number);
-                break;
+        self.commits.values().for_each(|update| state.apply(update.clone()));
+        for action in actions {
+            if let ServerAction::Report(ServerEvent::Published(update)) = action {
+                state.apply(update.clone());
             }
         }
-        assert!(is_known, "an update up to {} was lost: {:?}, {:?}", self.published, machine.map(), self.commits);
-        self.commits.retain(|number, _| *number <= sequence);
-        self.is_new = true;
+        assert!(same_values(&state, machine.map()), "{:?} instead of {state:?}", machine.map());
+        (self.leader, self.is_new) = (server, true);
+        self.servers.iter_mut().for_each(|server| server.is_in_sync = false);
     }
 
     pub fn client(
@@ -216,8 +237,11 @@ impl World {
         call: impl FnOnce(&mut ServerMachine, Instant, &mut VecDeque<ServerAction>),
     ) {
         let Some(mut machine) = self.servers[server].machine.take() else { return };
-        let mut actions = VecDeque::new();
+        let (mut actions, was_active) = (VecDeque::new(), machine.is_active());
         call(&mut machine, self.now, &mut actions);
+        if machine.is_active() && !was_active {
+            self.check_successor(server, &machine, &actions);
+        }
         self.perform(server, &mut actions);
         // The pieces of snapshots, and the messages to the other server.
         for _ in 0..4 {
@@ -237,12 +261,19 @@ impl World {
         }
         for _ in 0..4 {
             let Some(mut piece) = machine.next_peer_piece(self.now) else { break };
-            piece.pop_front();
+            let address = piece.pop_front().unwrap();
+            let link = self.servers[1 - server].address();
             let queue = &mut self.servers[server].to_follower;
-            let outcome = if queue.len() >= ROOM { Piece::Refused } else { Piece::Sent };
+            let outcome = if address != link {
+                Piece::Unroutable
+            } else if queue.len() >= ROOM {
+                Piece::Refused
+            } else {
+                Piece::Sent
+            };
             if outcome == Piece::Sent {
                 // The third frame is the time that the value has to live.
-                if piece[1] == "UPDATE" && !is_reserved(&piece[3]) {
+                if server == self.leader && piece[1] == "UPDATE" && !is_reserved(&piece[3]) {
                     let update = KvMsg::from_multipart(Format::Full, piece[3..].into()).unwrap();
                     self.commits.entry(update.sequence()).or_insert(update);
                 }
@@ -270,12 +301,19 @@ impl World {
     fn publish(&mut self, server: usize, message: &Multipart) {
         let update = KvMsg::from_multipart(Format::Full, message.clone()).unwrap();
         if !is_reserved(update.key()) {
-            let is_next = update.sequence() == self.published + 1;
-            let is_later = self.is_new && update.sequence() > self.published;
-            assert!(is_next || is_later, "{update} is published after {}: {:?}", self.published, self.commits);
-            self.is_new = false;
-            self.published = update.sequence();
-            self.commits.insert(update.sequence(), update.clone());
+            let sequence = update.sequence();
+            let is_next = sequence == self.published + 1;
+            let is_later = self.is_new && sequence > self.published;
+            // A server that goes on may publish what the other one has got from it.
+            let is_same = |known: &KvMsg| (known.uuid(), known.body()) == (update.uuid(), update.body());
+            let is_good = match server == self.leader {
+                true => is_next || is_later,
+                false => self.commits.get(&sequence).is_some_and(is_same),
+            };
+            assert!(is_good, "{server} publishes {update} after {}: {:?}", self.published, self.commits);
+            self.is_new &= server != self.leader;
+            self.published = self.published.max(sequence);
+            self.commits.insert(sequence, update.clone());
         }
         for client in &mut self.clients {
             let topics = client.machine.topics();
@@ -287,7 +325,8 @@ impl World {
 
     /// Connects the subscriber of a client to a server, or cuts the connection.
     pub fn subscribe(&mut self, client: usize, server: usize, on: bool) {
-        if self.clients[client].subscribed[server] == on || on && self.servers[server].machine.is_none() {
+        let Server { machine, stands, .. } = &self.servers[server];
+        if self.clients[client].subscribed[server] == on || on && (machine.is_none() || *stands) {
             return;
         }
         self.clients[client].subscribed[server] = on;
@@ -308,8 +347,24 @@ impl World {
         self.client(client, |machine, now, actions| machine.on_update(now, update, actions).unwrap());
     }
 
+    /// Loses the next message of a queue. Between servers messages are lost only with the connection.
+    pub fn lose(&mut self, queue: Queue) {
+        let Some(messages) = self.queue(queue) else { return };
+        if let Queue::ToFollower(server) = queue {
+            messages.clear();
+            self.servers[1 - server].links += 1;
+            // The active server goes on alone.
+            self.servers[1 - server].is_in_sync = false;
+        } else {
+            messages.pop_front();
+        }
+    }
+
     /// Delivers one message of a queue. Returns whether there was one.
     pub fn deliver(&mut self, queue: Queue) -> bool {
+        if queue.receiver().is_some_and(|server| self.servers.get(server).is_some_and(|server| server.stands)) {
+            return false;
+        }
         let Some(message) = self.queue(queue).and_then(VecDeque::pop_front) else { return false };
         match queue {
             Queue::Answers(client) => {
@@ -327,7 +382,7 @@ impl World {
             }
             Queue::ToLeader(server) => {
                 let mut message = message;
-                message.push_front("follower");
+                message.push_front(self.servers[server].address());
                 self.server(1 - server, |machine, now, actions| machine.on_follower(now, message, actions));
             }
             Queue::ToFollower(server) => self.server(1 - server, |machine, now, actions| {
@@ -355,7 +410,9 @@ impl World {
     pub fn pass(&mut self, time: Duration) {
         self.now += time;
         for server in 0..self.servers.len() {
-            self.server(server, |machine, now, actions| machine.on_tick(now, actions));
+            if !self.servers[server].stands {
+                self.server(server, |machine, now, actions| machine.on_tick(now, actions));
+            }
         }
         for client in 0..CLIENTS {
             self.client(client, |machine, now, actions| machine.on_tick(now, actions));
@@ -433,6 +490,15 @@ pub enum Queue {
 }
 
 impl Queue {
+    /// The server that gets its messages.
+    fn receiver(self) -> Option<usize> {
+        match self {
+            Queue::Answers(_) | Queue::Published(..) => None,
+            Queue::Updates(_, server) | Queue::Requests(server) => Some(server),
+            Queue::ToLeader(server) | Queue::ToFollower(server) => Some(1 - server),
+        }
+    }
+
     pub fn all() -> Vec<Queue> {
         let mut all = vec![];
         for server in 0..2 {

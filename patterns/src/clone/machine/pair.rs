@@ -1,4 +1,6 @@
 //! The other server of a pair: the active server sends it the map and each update, and publishes an update when it has come.
+//!
+//! A server that becomes active before it has the map asks the other one for it: that one may have stood still, and go on.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,7 +11,9 @@ use super::server::{ServerAction, ServerMachine, Update};
 use super::snapshots::{Cursor, Piece};
 use crate::clone::event::ServerEvent;
 use crate::clone::message::{KvMsg, Uuid};
-use crate::clone::protocol::pair::{FromFollower, FromLeader, ack, follow, parse_follower, parse_leader, to_follower};
+use crate::clone::protocol::pair::{
+    FromFollower, FromLeader, ack, follow, nothing, parse_follower, parse_leader, recover, to_follower,
+};
 use crate::clone::protocol::{END, HEARTBEAT, is_reserved, notice};
 use crate::clone::replica::{Gap, Replica};
 use crate::deadline::later;
@@ -58,6 +62,39 @@ pub(super) struct Following {
     heard: Instant,
     /// Whether a message has come since the last acknowledgement.
     ack_is_due: bool,
+    /// Whether all updates that are published wait for this server, as far as it knows. Without that, a complete copy may lack
+    /// some that are on their way.
+    is_waited_for: bool,
+    /// The active server was silent, and was asked again. The copy is good until it answers: then it has gone on alone.
+    is_asked_again: bool,
+}
+
+impl Following {
+    fn new(now: Instant) -> Following {
+        Following {
+            replica: Replica::default(),
+            ids: Vec::new(),
+            heard: now,
+            ack_is_due: false,
+            is_waited_for: false,
+            is_asked_again: false,
+        }
+    }
+
+    /// Whether the copy has every update that the active server has published.
+    fn has_all(&self) -> bool {
+        self.replica.is_complete() && self.is_waited_for
+    }
+}
+
+/// The pair has made the server active before it had the map. It leads when it has got it, or when the other server has no
+/// newer one or is silent.
+#[derive(Debug)]
+pub(super) struct Recovery {
+    /// The id under which it will lead.
+    id: Uuid,
+    /// The address and the attempt of the other server, which waits for this one to lead.
+    request: Option<(Message, u64)>,
 }
 
 /// An update of a client that a passive server has got.
@@ -80,15 +117,35 @@ impl ServerMachine {
         self
     }
 
-    /// The server becomes the active one, under a new id. It has the other's map, if the other was there.
+    /// The pair has made the server active. It leads at once, under this new id, if it has the map of the other one. If not, it
+    /// first asks the other one for a newer map, for the expiry time at most.
     pub fn on_active(&mut self, now: Instant, id: Uuid, actions: &mut VecDeque<ServerAction>) {
-        if self.is_active {
+        if self.is_active || self.recovery.is_some() {
             return;
         }
+        if self.following.as_ref().is_some_and(Following::has_all) && !self.stood_still(now) {
+            self.lead(now, id, None, actions);
+        } else {
+            self.recovery = Some(Recovery { id, request: None });
+            self.follow(now, actions);
+        }
+    }
+
+    /// Ends the recovery: the server leads with the map that it has got.
+    fn recovered(&mut self, now: Instant, actions: &mut VecDeque<ServerAction>) {
+        if let Some(Recovery { id, request }) = self.recovery.take() {
+            self.lead(now, id, request, actions);
+        }
+    }
+
+    /// Publishes updates from now on. `request` is the address and the attempt of a server that waits for this one to lead.
+    fn lead(&mut self, now: Instant, id: Uuid, request: Option<(Message, u64)>, actions: &mut VecDeque<ServerAction>) {
         (self.is_active, self.id) = (true, id);
         if let Some(Following { replica, .. }) = self.following.take() {
             self.adopt(replica);
         }
+        // Values of an incomplete map may be newer than the last update. New updates must be newer than they.
+        self.committed = self.committed.max(self.map.newest());
         self.published = self.committed;
         self.restore_expiries(now);
         // Clients learn that the server is another one before they get its updates.
@@ -101,6 +158,7 @@ impl ServerMachine {
                 self.commit(now, update, actions);
             }
         }
+        self.follower = request.map(|(address, attempt)| self.new_follower(now, address, attempt));
     }
 
     /// Takes the map over. An incomplete map is added to the one before it: nothing else is left.
@@ -120,6 +178,7 @@ impl ServerMachine {
     /// them to the other server.
     pub fn on_passive(&mut self, now: Instant, actions: &mut VecDeque<ServerAction>) {
         self.is_active = false;
+        self.recovery = None;
         self.snapshots.clear();
         self.follower = None;
         for Update { published, .. } in std::mem::take(&mut self.unpublished) {
@@ -133,23 +192,43 @@ impl ServerMachine {
 
     /// Asks the other server for its map and updates.
     fn follow(&mut self, now: Instant, actions: &mut VecDeque<ServerAction>) {
-        let following = Following { replica: Replica::default(), ids: Vec::new(), heard: now, ack_is_due: false };
-        if let Some(old) = self.following.replace(following)
-            && old.replica.is_complete()
-        {
-            self.committed = 0;
-            self.adopt(old.replica);
-            self.published = self.committed;
-        }
+        self.begin_copy(now);
         self.attempt = self.attempt.wrapping_add(1);
-        actions.push_back(ServerAction::SendToPeer(follow(self.attempt)));
+        self.ask(actions);
+    }
+
+    /// Begins a copy of the active server's map. An incomplete one is added to the own map: there may be no other.
+    fn begin_copy(&mut self, now: Instant) {
+        if let Some(old) = self.following.replace(Following::new(now)) {
+            if old.replica.is_complete() {
+                self.committed = 0;
+                self.adopt(old.replica);
+                self.published = self.committed;
+            } else {
+                self.adopt(old.replica);
+            }
+        }
+    }
+
+    fn ask(&self, actions: &mut VecDeque<ServerAction>) {
+        let request = match self.recovery {
+            None => follow(self.attempt),
+            Some(_) => recover(self.attempt, self.published),
+        };
+        actions.push_back(ServerAction::SendToPeer(request));
     }
 
     /// A message of the active server. [`ServerMachine::acknowledge`] must be called when those that have arrived are
     /// handled.
     pub fn on_leader(&mut self, now: Instant, frames: Multipart, actions: &mut VecDeque<ServerAction>) {
         let Some((attempt, from)) = parse_leader(&frames) else { return self.drop_malformed(frames, actions) };
-        let Some(following) = self.following.as_mut().filter(|_| attempt == self.attempt) else { return };
+        if attempt != self.attempt {
+            return;
+        }
+        if self.following.as_ref().is_some_and(|following| following.is_asked_again) {
+            self.begin_copy(now);
+        }
+        let Some(following) = &mut self.following else { return };
         following.heard = now;
         following.ack_is_due = true;
         let (is_entry, message, left) = match from {
@@ -168,6 +247,9 @@ impl ServerMachine {
             end.map(drop)
         } else if key == HEARTBEAT {
             replica.on_heartbeat(&message)
+        } else if key == END {
+            following.is_waited_for = true;
+            Ok(())
         } else if is_reserved(&key) {
             Ok(())
         } else {
@@ -190,6 +272,8 @@ impl ServerMachine {
         };
         if outcome == Err(Gap) {
             self.follow(now, actions);
+        } else if self.following.as_ref().is_some_and(|following| following.replica.is_complete()) {
+            self.recovered(now, actions);
         }
     }
 
@@ -211,36 +295,80 @@ impl ServerMachine {
             return self.drop_malformed(message, actions);
         };
         if !self.is_active {
-            return;
+            return self.on_request_while_passive(now, address, from, actions);
         }
         match from {
             FromFollower::Follow { attempt } => {
+                if self.stood_still(now) {
+                    // The other one may lead. If not, it asks again.
+                    return;
+                }
                 // The updates that wait for it are in the snapshot.
                 self.lose_follower(actions);
-                self.follower = Some(Follower {
-                    address,
-                    attempt,
-                    heard: now,
-                    is_waited_for: false,
-                    is_in_sync: false,
-                    ids: self.recent.chunks(IDS),
-                    snapshot: Some((Cursor::default(), self.published)),
-                    log: VecDeque::new(),
-                    snapshot_is_next: true,
-                    resume_at: None,
-                    pause: Cursor::default(),
-                });
+                self.follower = Some(self.new_follower(now, address, attempt));
             }
+            // It asks again. This server, which has stood still, is passive then.
+            FromFollower::Recover { .. } | FromFollower::Nothing { .. } => {}
             FromFollower::Ack { attempt, sequence } => {
                 let follower = self.follower.as_mut().filter(|follower| follower.attempt == attempt);
                 let Some(follower) = follower.filter(|_| sequence <= self.committed) else { return };
                 follower.heard = now;
-                follower.is_waited_for = true;
+                if !std::mem::replace(&mut follower.is_waited_for, true) {
+                    // Behind the last update that did not wait for it.
+                    follower.log.push_back((notice(END, self.committed, self.id, None), None));
+                }
                 if sequence >= self.published && !std::mem::replace(&mut follower.is_in_sync, true) {
                     actions.push_back(ServerAction::Report(ServerEvent::PeerInSync));
                 }
                 self.publish_up_to(sequence, actions);
             }
+        }
+    }
+
+    /// A message of the other server while this one does not lead, but has the map that the other one recovers, or recovers one.
+    fn on_request_while_passive(
+        &mut self,
+        now: Instant,
+        address: Message,
+        from: FromFollower,
+        actions: &mut VecDeque<ServerAction>,
+    ) {
+        match (from, &mut self.recovery) {
+            (FromFollower::Nothing { attempt }, Some(_)) if attempt == self.attempt => self.recovered(now, actions),
+            (FromFollower::Follow { attempt }, Some(recovery)) => recovery.request = Some((address, attempt)),
+            (FromFollower::Recover { attempt, sequence }, None) => {
+                if let Some(follower) = self.follower.as_mut().filter(|follower| follower.attempt == attempt) {
+                    follower.heard = now;
+                    return;
+                }
+                if self.following.as_ref().is_some_and(|following| following.replica.is_complete()) {
+                    // The map is that of the other server, which has lost it.
+                    self.follow(now, actions);
+                }
+                if self.published > sequence {
+                    self.follower = Some(self.new_follower(now, address, attempt));
+                } else {
+                    actions.push_back(ServerAction::SendToPeer(nothing(attempt)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The other server, which gets a snapshot.
+    fn new_follower(&self, now: Instant, address: Message, attempt: u64) -> Follower {
+        Follower {
+            address,
+            attempt,
+            heard: now,
+            is_waited_for: false,
+            is_in_sync: false,
+            ids: self.recent.chunks(IDS),
+            snapshot: Some((Cursor::default(), self.published)),
+            log: VecDeque::new(),
+            snapshot_is_next: true,
+            resume_at: None,
+            pause: Cursor::default(),
         }
     }
 
@@ -289,9 +417,7 @@ impl ServerMachine {
 
     /// Gives up a peer that was silent for too long, or asks it again.
     pub(super) fn check_peer(&mut self, now: Instant, actions: &mut VecDeque<ServerAction>) {
-        // Messages of the peer may not have been read while this process stood still.
-        let stood_still = now.saturating_duration_since(self.ticked) >= self.patience / 2;
-        let patience = self.patience;
+        let (stood_still, patience) = (self.stood_still(now), self.patience);
         if let Some(follower) = &mut self.follower {
             if stood_still {
                 follower.heard = now;
@@ -299,8 +425,21 @@ impl ServerMachine {
                 self.lose_follower(actions);
             }
         }
-        if self.following.as_ref().is_some_and(|following| later(following.heard, patience) <= now) {
-            self.follow(now, actions);
+        let Some(following) = &mut self.following else { return };
+        let is_silent = later(following.heard, patience) <= now;
+        match self.recovery {
+            Some(_) if stood_still => following.heard = now,
+            Some(_) if is_silent => self.recovered(now, actions),
+            // The peer may not have been connected yet, or not have known that it is passive.
+            Some(_) => self.ask(actions),
+            // The active server may have published updates without this one while it stood still.
+            None if stood_still => self.follow(now, actions),
+            None if is_silent => {
+                (following.heard, following.is_asked_again) = (now, true);
+                self.attempt = self.attempt.wrapping_add(1);
+                self.ask(actions);
+            }
+            None => {}
         }
     }
 
@@ -314,7 +453,8 @@ impl ServerMachine {
         });
         let following = self.following.as_ref().map(|following| later(following.heard, self.patience));
         // A gap between two ticks then shows that the process stood still.
-        let tick = follower.map(|_| later(self.ticked, self.patience / 8));
+        let has_peer = follower.is_some() || self.following.is_some();
+        let tick = has_peer.then(|| later(self.ticked, self.patience / 8));
         [silent, piece, following, tick].into_iter().flatten().min()
     }
 
@@ -369,6 +509,10 @@ impl ServerMachine {
                 }
                 // The messages of the snapshot and the updates take turns.
                 follower.snapshot_is_next = !follower.snapshot_is_next;
+                if !self.is_active && follower.snapshot.is_none() {
+                    // The other one has recovered the map, and leads.
+                    self.follower = None;
+                }
             }
             Piece::Refused => follower.resume_at = Some(follower.pause.pause(now)),
             Piece::Unroutable => self.lose_follower(actions),

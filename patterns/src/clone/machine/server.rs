@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use zmq::{Message, Multipart};
 
 use super::client::is_valid;
-use super::pair::{Follower, Following, Pending};
+use super::pair::{Follower, Following, Pending, Recovery};
 use super::snapshots::{Piece, Snapshots};
 use crate::clone::event::{ServerEvent, ServerStatistics};
 use crate::clone::map::Map;
@@ -58,6 +58,7 @@ pub struct ServerMachine {
     counts: HashMap<Message, u64>,
     pub(super) follower: Option<Follower>,
     pub(super) following: Option<Following>,
+    pub(super) recovery: Option<Recovery>,
     pub(super) attempt: u64,
     pub(super) patience: Duration,
     pub(super) unpublished: VecDeque<Update>,
@@ -93,6 +94,7 @@ impl ServerMachine {
             counts: HashMap::new(),
             follower: None,
             following: None,
+            recovery: None,
             attempt: 0,
             patience: Duration::from_secs(2),
             unpublished: VecDeque::new(),
@@ -282,6 +284,12 @@ impl ServerMachine {
             actions.push_back(ServerAction::Publish(notice.into_multipart(self.format)));
         }
         self.replicate_heartbeat();
+    }
+
+    /// Whether no call of [`ServerMachine::on_tick`] came for so long that the process stood still: messages that came
+    /// meanwhile may not have been read, and the other server of a pair may have gone on without this one.
+    pub(super) fn stood_still(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.ticked) >= self.patience / 2
     }
 
     /// The time at which [`ServerMachine::on_tick`] and [`ServerMachine::next_piece`] must be called next. `None` if nothing is
