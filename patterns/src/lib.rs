@@ -9,6 +9,7 @@ pub mod clone;
 mod deadline;
 pub mod discovery;
 pub mod file_transfer;
+mod frame;
 pub mod freelance;
 mod guard;
 pub mod last_value;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zmq::{Message, Multipart};
 
+use crate::frame::owned;
+
 /// The longest key, in bytes.
 pub const LONGEST_KEY: usize = 255;
 
@@ -76,7 +78,8 @@ impl KvMsg {
         (self.key, self.value)
     }
 
-    /// Reads the frames of a message.
+    /// Reads the frames of a message. A key or a body of up to 8 KiB is copied: a map of frames as they were received would
+    /// keep libzmq's receive buffers.
     ///
     /// # Errors
     ///
@@ -202,8 +205,8 @@ fn parse(format: Format, frames: &[Message]) -> Option<KvMsg> {
         return None;
     }
     let sequence = u64::from_be_bytes(sequence[..].try_into().ok()?);
-    let value = Value { sequence, uuid, properties: properties.into(), body: body.clone() };
-    Some(KvMsg { key: key.clone(), value })
+    let value = Value { sequence, uuid, properties: properties.into(), body: owned(body) };
+    Some(KvMsg { key: owned(key), value })
 }
 
 /// The text of a frame of properties, if it is one.
@@ -257,6 +260,15 @@ mod tests {
             assert_eq!(message.set_property(name, value), Err(InvalidProperty));
         }
         assert_eq!(message.property("c"), None);
+    }
+
+    #[test]
+    fn messages_leave_the_receive_buffer() {
+        let (key, body) = ([b'k'; 100], [b'b'; 100]);
+        let frames = Multipart::from([&key[..], &[0; 8], &body]);
+        let message = KvMsg::from_multipart(Format::Simple, frames.clone()).unwrap();
+        assert_ne!(message.key().as_ptr(), frames[0].as_ptr());
+        assert_ne!(message.body().as_ptr(), frames[2].as_ptr());
     }
 
     #[test]

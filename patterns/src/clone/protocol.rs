@@ -5,6 +5,7 @@ use std::str;
 use zmq::{Message, Multipart};
 
 use super::message::{Format, KvMsg, Uuid};
+use crate::frame::owned;
 
 /// The first frame of a request for a snapshot. The second, which may be missing, is the subtree.
 pub const REQUEST: &str = "ICANHAZ?";
@@ -38,7 +39,7 @@ pub(super) fn request(subtree: Option<&Message>) -> Multipart {
 pub(super) fn parse_request(request: &[Message]) -> Option<Message> {
     match request {
         [word] if *word == REQUEST => Some(Message::new()),
-        [word, subtree] if *word == REQUEST && subtree.len() <= super::LONGEST_KEY => Some(subtree.clone()),
+        [word, subtree] if *word == REQUEST && subtree.len() <= super::LONGEST_KEY => Some(owned(subtree)),
         _ => None,
     }
 }

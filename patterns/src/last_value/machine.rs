@@ -6,17 +6,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::Arc;
 
-use zmq::{Message, Multipart};
+use zmq::Multipart;
 
 use super::{Event, Statistics};
+use crate::frame::owned;
 use crate::order::Order;
 use crate::places::Places;
 
 /// The bytes that each frame counts besides its content: the message, its memory's header, and its place in the cache.
 const FRAME_COST: usize = 128;
-
-/// libzmq receives several small messages into one buffer of this size, and each of them keeps the whole buffer.
-const RECEIVE_BUFFER: usize = 8192;
 
 /// An action that the caller of a [`CacheMachine`] must perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,9 +207,4 @@ impl Default for CacheMachine {
 /// The bytes that an update counts.
 fn cost(message: &Multipart) -> usize {
     message[0].len() + message.iter().map(|frame| frame.len() + FRAME_COST).sum::<usize>()
-}
-
-/// A frame that keeps no memory but its own.
-fn owned(frame: &Message) -> Message {
-    if frame.len() > RECEIVE_BUFFER { frame.clone() } else { Message::from(&frame[..]) }
 }

@@ -14,14 +14,11 @@ use super::protocol::{
     to_worker,
 };
 use crate::deadline::{SHORTEST_INTERVAL, later};
+use crate::frame::owned;
 use crate::places::Places;
 
 /// The bytes that a frame counts besides its content, for the limit of waiting bytes.
 const FRAME: usize = 64;
-
-/// The length of a frame from which on a waiting request keeps it as it came. A shorter one is copied: the frames of small
-/// messages point into libzmq's receive buffer, and keep its 8 KiB.
-const LONG: usize = 1024;
 
 /// An action that the caller of a [`BrokerMachine`] must perform.
 #[derive(Debug)]
@@ -37,7 +34,7 @@ pub enum Action {
 ///
 /// The cost of a message does not depend on the number of workers and services, except for the search in ordered maps. Frames
 /// are moved from message to message. A request that may be handed to another worker is kept while a worker has it: the
-/// kept copy shares the content of its frames. Only a request that must wait has its frames of less than 1 KiB copied.
+/// kept copy shares the content of its frames. Only a request that must wait has its frames of up to 8 KiB copied.
 ///
 /// ```
 /// use std::time::Instant;
@@ -333,7 +330,7 @@ impl BrokerMachine {
             actions.push(Action::Report(Event::Refused { client: request.client, service }));
             return;
         }
-        let place = known.unwrap_or_else(|| self.add_service(service));
+        let place = known.unwrap_or_else(|| self.add_service(&service));
         self.queue(place, request);
     }
 
@@ -383,7 +380,7 @@ impl BrokerMachine {
         self.counts.registrations += 1;
         let event = Event::WorkerReady { worker: (&peer).into(), service: (&service).into() };
         let known = self.names.get(&service[..]).copied();
-        let service = known.unwrap_or_else(|| self.add_service(service));
+        let service = known.unwrap_or_else(|| self.add_service(&service));
         self.services[service].workers += 1;
         let due = later(now, self.heartbeat);
         let id = Box::from(&peer[..]);
@@ -473,7 +470,7 @@ impl BrokerMachine {
 
     /// Puts a request among those that wait, by its age.
     fn queue(&mut self, place: usize, mut request: Request) {
-        request.body.iter_mut().for_each(leave_buffer);
+        request.body.iter_mut().for_each(|frame| *frame = owned(frame));
         let expires = later(request.arrived, self.lifetime);
         let service = &mut self.services[place];
         self.waiting += 1;
@@ -529,8 +526,8 @@ impl BrokerMachine {
         self.forget_if_unused(place);
     }
 
-    fn add_service(&mut self, mut name: Message) -> usize {
-        leave_buffer(&mut name);
+    fn add_service(&mut self, name: &Message) -> usize {
+        let name = owned(name);
         let key = Box::from(&name[..]);
         let service = Service { name, waiting: VecDeque::new(), idle: BTreeMap::new(), workers: 0, sweep: None };
         let place = self.services.insert(service);
@@ -556,13 +553,6 @@ impl BrokerMachine {
 impl Default for BrokerMachine {
     fn default() -> BrokerMachine {
         BrokerMachine::new()
-    }
-}
-
-/// Replaces a short frame by a copy, so that it keeps no receive buffer.
-fn leave_buffer(frame: &mut Message) {
-    if frame.len() < LONG {
-        *frame = Message::from(&frame[..]);
     }
 }
 
