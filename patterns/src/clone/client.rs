@@ -254,11 +254,13 @@ impl Client {
                 return Err(Error::new(Errno::EINTR, "zmq_poll", "a signal was caught"));
             }
             let left = deadline.left();
-            if self.receive()? || self.tick()? {
-                continue;
-            }
-            if left == Some(Duration::ZERO) {
+            let any = self.receive()? | self.tick()?;
+            // The messages of a snapshot are no events. They may come without end.
+            if left == Some(Duration::ZERO) && self.events.is_empty() {
                 return Ok(None);
+            }
+            if any {
+                continue;
             }
             let due = self.machine.next_tick().map(|tick| tick.saturating_duration_since(Instant::now()));
             let time = [left, due].into_iter().flatten().min();

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use zmq::{Context, Dealer, Errno, Message, Multipart, Push, Sub};
+use zmq::{Context, Dealer, Errno, Message, Multipart, Push, Router, Sub};
 use zmq_patterns::binary_star::{Role, Timing};
 use zmq_patterns::clone::{
     Client, ClientEvent, END, Endpoints, Format, HEARTBEAT, KvMsg, Model, Pair, REQUEST, Server, ServerEvent,
@@ -227,6 +227,30 @@ fn clients_get_the_map_of_a_restarted_server() {
         }
         server.stop();
     }
+}
+
+/// A wait ends in time while messages come that are no events.
+#[deadline::test]
+fn client_waits_no_longer_than_it_may_during_a_snapshot() {
+    let context = Context::new().unwrap();
+    let snapshots = context.socket(Router).unwrap();
+    snapshots.set_sndhwm(1).unwrap();
+    snapshots.set_router_mandatory(true).unwrap();
+    let endpoint = snapshots.bind(TCP).unwrap();
+    let mut client = Client::new(&context, Model::Six).with(|socket| socket.set_rcvhwm(0));
+    client.connect(Endpoints::new(endpoint, "inproc://publisher", "inproc://updates")).unwrap();
+    assert_eq!(client.wait(Duration::ZERO).unwrap(), Some(ClientEvent::Waiting { server: 0 }));
+    let address = snapshots.within(DEADLINE).recv_multipart().unwrap().unwrap().pop_front().unwrap();
+    // The client's queue has all of them but a few: the server's has room for one.
+    for number in 0..5000 {
+        let key = if number == 4999 { END.to_owned() } else { number.to_string() };
+        let mut entry = KvMsg::new(key, "value").into_multipart(Format::Full);
+        entry.push_front(&address);
+        snapshots.send_multipart(entry).unwrap();
+    }
+    assert_eq!(client.wait(Duration::ZERO).unwrap(), None);
+    assert_eq!(client.sequence(), None);
+    wait_for(&mut client, "the rest of the snapshot", |client| client.map().len() == 4999);
 }
 
 #[deadline::test]
