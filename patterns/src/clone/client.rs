@@ -12,7 +12,7 @@ use zmq::{
 use super::event::{ClientEvent, ClientStatistics};
 use super::machine::{ClientAction, ClientMachine, Refusal};
 use super::map::Map;
-use super::message::KvMsg;
+use super::message::{KvMsg, LONGEST_KEY};
 use super::model::{Endpoints, Model};
 use crate::deadline::Deadline;
 use crate::random::random_number;
@@ -100,7 +100,7 @@ impl Client {
     }
 
     /// Sets the prefix of the keys that the client follows; it follows all by default. It has no effect after the first
-    /// [`Client::connect`].
+    /// [`Client::connect`], which fails if the prefix has more than 255 bytes: no key has as many.
     #[doc(alias = "clone_subtree")]
     pub fn subtree(mut self, subtree: impl Into<Message>) -> Self {
         self.machine.set_subtree(subtree);
@@ -134,9 +134,14 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The errors of opening a socket and connecting it.
+    /// `EINVAL` if the [subtree](Client::subtree) has more than [`LONGEST_KEY`] bytes, and the errors of opening a socket and
+    /// connecting it.
     #[doc(alias = "clone_connect")]
     pub fn connect(&mut self, endpoints: Endpoints) -> Result<()> {
+        if self.machine.subtree().len() > LONGEST_KEY {
+            let what = "the subtree has more than 255 bytes, and so no key";
+            return Err(Error::new(Errno::EINVAL, "zmq_setsockopt", what));
+        }
         let subscriber = self.context.owned_socket(Sub)?;
         subscriber.set_rcvhwm(HWM)?;
         self.machine.topics().iter().try_for_each(|topic| subscriber.subscribe(topic))?;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use zmq::{Message, Multipart};
 
+use super::protocol::COUNT;
 use crate::frame::owned;
 
 /// The longest key, in bytes.
@@ -201,7 +202,9 @@ fn parse(format: Format, frames: &[Message]) -> Option<KvMsg> {
         }
         _ => return None,
     };
-    if key.is_empty() || key.len() > LONGEST_KEY {
+    // The key of a count has a subtree behind its first bytes.
+    let longest = if key.starts_with(COUNT.as_bytes()) { COUNT.len() + LONGEST_KEY } else { LONGEST_KEY };
+    if key.is_empty() || key.len() > longest {
         return None;
     }
     let sequence = u64::from_be_bytes(sequence[..].try_into().ok()?);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use zmq::{Context, Dealer, Errno, Message, Multipart, Push, Router, Sub};
 use zmq_patterns::binary_star::{Role, Timing};
 use zmq_patterns::clone::{
-    Client, ClientEvent, END, Endpoints, Format, HEARTBEAT, KvMsg, Model, Pair, REQUEST, Server, ServerEvent,
-    ServerStatistics,
+    Client, ClientEvent, END, Endpoints, Format, HEARTBEAT, KvMsg, LONGEST_KEY, Model, Pair, REQUEST, Server,
+    ServerEvent, ServerStatistics,
 };
 
 use crate::common::guide::Port;
@@ -110,13 +110,13 @@ fn client_of_a_subtree_has_its_keys_alone() {
     server.stop();
 }
 
-/// A value with a time to live is deleted once, and its deletion has the next number.
 #[deadline::test]
 fn client_of_a_subtree_does_not_ask_for_a_snapshot_at_each_heartbeat() {
-    for model in [Model::Four, Model::Five] {
+    let longest = "s".repeat(LONGEST_KEY);
+    for (model, subtree) in [(Model::Four, "/a/"), (Model::Five, "/a/"), (Model::Five, &longest)] {
         let server = Serving::any(model);
         let context = Context::new().unwrap();
-        let mut client = client(&context, model, "/a/", &[&server.endpoints]);
+        let mut client = client(&context, model, subtree, &[&server.endpoints]);
         wait_for(&mut client, "a snapshot", |client| client.sequence().is_some());
         let end = Instant::now() + 6 * BEAT;
         while Instant::now() < end {
@@ -124,9 +124,19 @@ fn client_of_a_subtree_does_not_ask_for_a_snapshot_at_each_heartbeat() {
         }
         // The first snapshot may be older than the server's count of the subtree.
         assert!(client.statistics().gaps <= 1, "{model:?}: {:?}", client.statistics());
+        assert_eq!(client.statistics().malformed, 0, "{model:?}, {subtree}");
     }
 }
 
+#[deadline::test]
+fn connect_refuses_a_subtree_that_is_longer_than_all_keys() {
+    let context = Context::new().unwrap();
+    let mut client = Client::new(&context, Model::Six).subtree("s".repeat(LONGEST_KEY + 1));
+    let endpoints = Endpoints::new("inproc://snapshots", "inproc://publisher", "inproc://updates");
+    assert_eq!(client.connect(endpoints).unwrap_err().errno(), Errno::EINVAL);
+}
+
+/// A value with a time to live is deleted once, and its deletion has the next number.
 #[deadline::test]
 fn values_end_after_their_time_to_live() {
     let server = Serving::any(Model::Five);

@@ -115,6 +115,10 @@ impl ClientMachine {
         self.subtree = subtree.into();
     }
 
+    pub(in crate::clone) fn subtree(&self) -> &Message {
+        &self.subtree
+    }
+
     /// See [`Client::ttl`](crate::clone::Client::ttl).
     pub fn set_ttl(&mut self, ttl: Option<Duration>) {
         self.ttl = ttl.map(|ttl| ttl.max(SHORTEST_INTERVAL));
