@@ -29,7 +29,7 @@
 //! - **Every client ends with exactly the server's map**, or subtree. A client that reads too slowly, or whose connection
 //!   was cut, misses updates. It notices that by the numbers of the updates and of the heartbeats, and asks for a snapshot
 //!   again. The updates of a subtree do not have consecutive numbers: the server counts them, and publishes the count with
-//!   each heartbeat. A restarted server has another id, which is in its heartbeats.
+//!   each heartbeat, for 10,000 subtrees at most. A restarted server has another id, which is in its heartbeats.
 //! - **A snapshot does not stop updates, and its end is not lost.** Its values are sent one by one, each as it is then, while
 //!   the client's queue has room, and it needs no memory.
 //! - **In model six, no update that a client has seen is lost while one of two servers lives.** The active server publishes an
@@ -52,8 +52,8 @@
 //! - Two servers that do not hear each other, without a witness: see [`binary_star`](crate::binary_star).
 //! - Updates that two clients make at once: one comes after the other, and the last counts. A client may see its own
 //!   update replaced.
-//! - Lost updates of a subtree in model four, and in all models with a server in C, which counts nothing. If all keys are
-//!   followed, they are noticed by their numbers.
+//! - Lost updates of a subtree in model four, beyond 10,000 subtrees, and in all models with a server in C, which counts
+//!   nothing. If all keys are followed, they are noticed by their numbers.
 //!
 //! # What it costs
 //!

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use proptest::prelude::*;
 use zmq::Multipart;
-use zmq_patterns::clone::machine::{ClientMachine, ServerMachine};
+use zmq_patterns::clone::machine::{ClientMachine, Piece, ServerAction, ServerMachine};
 use zmq_patterns::clone::{Format, KvMsg, Model};
 
 use crate::world::{CLIENTS, KEYS, Queue, World};
@@ -215,10 +215,23 @@ fn frames() -> impl Strategy<Value = Vec<Vec<u8>>> {
     prop::collection::vec(frame, 0..7)
 }
 
+/// A peer that subscribes to ever more counts does not make the server's memory and heartbeats grow without end.
+#[test]
+fn server_counts_the_updates_of_few_subtrees() {
+    let now = Instant::now();
+    let (mut actions, mut server) =
+        (VecDeque::new(), ServerMachine::new(Model::Six, now, SystemTime::UNIX_EPOCH, [1; 16]));
+    for number in 0..10_100 {
+        server.on_subscription(format!("\x01COUNT:{number}/").into(), &mut actions);
+    }
+    server.on_tick(now + Duration::from_secs(1), &mut actions);
+    let is_published = |action: &&ServerAction| matches!(action, ServerAction::Publish(_));
+    assert_eq!(actions.iter().filter(is_published).count(), 1 + 10_000);
+}
+
 /// The end of a snapshot waits until its client has room, and updates do not wait for it.
 #[test]
 fn snapshot_does_not_stop_updates_and_keeps_its_end() {
-    use zmq_patterns::clone::machine::{Piece, ServerAction};
     let now = Instant::now();
     let (mut actions, mut server) =
         (VecDeque::new(), ServerMachine::new(Model::Six, now, SystemTime::UNIX_EPOCH, [1; 16]));

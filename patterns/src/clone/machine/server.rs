@@ -10,13 +10,16 @@ use super::pair::{Follower, Following, Pending, Recovery};
 use super::snapshots::{Piece, Snapshots};
 use crate::clone::event::{ServerEvent, ServerStatistics};
 use crate::clone::map::Map;
-use crate::clone::message::{Format, KvMsg, Uuid};
+use crate::clone::message::{Format, KvMsg, LONGEST_KEY, Uuid};
 use crate::clone::model::Model;
 use crate::clone::protocol::{COUNT, HEARTBEAT, notice, parse_request, parse_subscription};
 use crate::deadline::{SHORTEST_INTERVAL, later};
 
 /// The number of ids of updates that are kept, so that an update that comes again is noticed.
 const MOST_RECENT: usize = 1 << 16;
+
+/// The number of subtrees whose updates are counted. A peer may subscribe to any number.
+const MOST_COUNTED: usize = 10_000;
 
 /// An action that the caller of a [`ServerMachine`] must perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +161,10 @@ impl ServerMachine {
                 }
                 match is_new {
                     // The count begins at `published`. A client that has missed an update meanwhile expects a lower one.
-                    true => drop(self.counts.entry(subtree.into()).or_insert(self.published)),
+                    true if self.counts.len() < MOST_COUNTED && subtree.len() <= LONGEST_KEY => {
+                        self.counts.entry(subtree.into()).or_insert(self.published);
+                    }
+                    true => {}
                     false => drop(self.counts.remove(subtree)),
                 }
             }
