@@ -257,3 +257,41 @@ fn snapshot_does_not_stop_updates_and_keeps_its_end() {
     assert_eq!(keys[10], "KTHXBAI");
     assert_eq!(server.statistics().snapshots, 1);
 }
+
+/// An update that the passive server has got waits until the active one has published it, or a later one of its client.
+#[test]
+fn passive_server_keeps_an_update_when_another_clients_is_published() {
+    let mut world = World::new(2);
+    world.set(0, 0, None);
+    world.deliver(Queue::Updates(0, 1));
+    world.lose(Queue::Updates(0, 0));
+    world.set(1, 0, None);
+    world.deliver(Queue::Updates(1, 0));
+    world.lose(Queue::Updates(1, 1));
+    while world.deliver(Queue::ToFollower(0)) || world.deliver(Queue::ToLeader(1)) {}
+    assert_eq!(world.published, 1);
+    world.kill(0);
+    world.lead(1);
+    let successor = world.servers[1].machine.as_ref().unwrap();
+    assert_eq!((successor.sequence(), successor.map().get(KEYS[0])), (2, Some(&"1".into())));
+}
+
+/// A deletion that was not published does not make the server forget the update that set the value.
+#[test]
+fn server_knows_an_update_after_its_values_end_was_dropped() {
+    let mut world = World::new(2);
+    world.set(0, 0, Some(1));
+    let update = world.queue(Queue::Updates(0, 0)).unwrap().front().unwrap().clone();
+    world.run_for(Duration::from_millis(400));
+    assert_eq!(world.published, 1);
+    for _ in 0..2 {
+        world.pass(Duration::from_millis(600));
+    }
+    world.server(0, |machine, now, actions| {
+        assert_eq!((machine.statistics().expired, machine.sequence()), (1, 1));
+        machine.on_passive(now, actions);
+        let before = machine.statistics().repeated;
+        machine.on_update(now, update, actions);
+        assert_eq!(machine.statistics().repeated, before + 1);
+    });
+}

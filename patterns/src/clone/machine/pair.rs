@@ -104,6 +104,17 @@ pub(super) struct Pending {
     update: KvMsg,
 }
 
+impl Pending {
+    /// Whether an update with this id, which the active server has published, is this one or a later one of its client. The
+    /// ids of a client have the same first half, and a growing second one. Another client's update may be an earlier one.
+    fn is_replaced_by(&self, published: Option<Uuid>) -> bool {
+        match (self.update.uuid(), published) {
+            (Some(own), Some(published)) => own[..8] == published[..8] && own <= published,
+            _ => true,
+        }
+    }
+}
+
 impl ServerMachine {
     /// Makes the server one of a pair. `patience` is how long updates wait for a silent peer.
     #[must_use]
@@ -182,7 +193,11 @@ impl ServerMachine {
         self.snapshots.clear();
         self.follower = None;
         for Update { published, .. } in std::mem::take(&mut self.unpublished) {
-            if let Some(uuid) = published.uuid() {
+            // The deletion of a value that has ended has the id of the value, which may be published.
+            let value = self.map.message(published.key());
+            if let Some(uuid) = published.uuid()
+                && value.is_none_or(|value| value.uuid() != Some(uuid))
+            {
                 self.recent.remove(&uuid);
             }
         }
@@ -261,8 +276,9 @@ impl ServerMachine {
             }
             if applied.is_ok() {
                 if replica.is_complete() {
-                    // An update that waits is older, or this one.
-                    self.pending.remove(&key);
+                    if self.pending.get(&key).is_some_and(|pending| pending.is_replaced_by(uuid)) {
+                        self.pending.remove(&key);
+                    }
                     uuid.into_iter().for_each(|uuid| self.recent.insert(uuid));
                 } else {
                     following.ids.extend(uuid);
