@@ -227,6 +227,14 @@ impl<'a> BinaryStar<'a> {
         }
     }
 
+    /// Closes the node's sockets, so that another node can bind to the same endpoint at once.
+    pub(crate) fn close(self) {
+        let sockets = self.core.borrow_mut().sockets.take();
+        if let Some(Sockets { publisher, .. }) = sockets {
+            publisher.close();
+        }
+    }
+
     fn open(&mut self) -> Result<()> {
         let publisher = self.set_up(self.context.owned_socket(Pub)?.into_untyped())?;
         publisher.bind(&self.local)?;

@@ -194,7 +194,8 @@ impl Server {
         self.machine.statistics()
     }
 
-    /// Serves until a signal is caught or the context is shut down. A server that is run again keeps its map.
+    /// Serves until a signal is caught or the context is shut down. A server that is run again keeps its map. One of a pair
+    /// begins as after a restart then, and asks the other one for a newer map.
     ///
     /// # Errors
     ///
@@ -281,7 +282,10 @@ fn serve_in_pair(core: &Shared<'_>, context: &Context, pair: &Pair, setup: &[Set
     // Until the pair has decided, the server asks the other one for its map.
     step(core, star.reactor(), |machine, now, actions| machine.on_passive(now, actions))
         .map_err(BinaryStarError::Setup)?;
-    star.run()
+    let ended = star.run();
+    // The next run makes another node.
+    star.close();
+    ended
 }
 
 /// Adds the handlers of all sockets except that of the requests.

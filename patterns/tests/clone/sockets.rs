@@ -1,11 +1,11 @@
 //! Clients and servers over sockets.
 
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use zmq::{Context, Dealer, Errno, Message, Multipart, Push, Router, Sub};
-use zmq_patterns::binary_star::{Role, Timing};
+use zmq::{Context, Dealer, Errno, Message, Multipart, Pub, Push, Router, Sub};
+use zmq_patterns::binary_star::{BinaryStarError, Role, Timing};
 use zmq_patterns::clone::{
     Client, ClientEvent, END, Endpoints, Format, HEARTBEAT, KvMsg, LONGEST_KEY, Model, Pair, REQUEST, Server,
     ServerEvent, ServerStatistics,
@@ -340,6 +340,32 @@ impl Ports {
         let pair = Pair::new(role, (state, peer_state), (replica, peer_replica)).timing(Timing::new(3 * BEAT));
         Serving::start(Model::Six, Endpoints::new(snapshots, publisher, updates), |server| server.pair(pair))
     }
+}
+
+/// A server of a pair binds its endpoints again: here after a conflict with another primary.
+#[deadline::test]
+fn server_of_a_pair_runs_again_after_a_conflict() {
+    let context = Context::new().unwrap();
+    let primary = context.socket(Pub).unwrap();
+    let peer = primary.bind(TCP).unwrap();
+    let state = Port::reserve();
+    let pair = Pair::new(Role::Primary, (state.bind(), peer), (TCP.to_owned(), "inproc://nowhere".to_owned()));
+    let server = Server::new(&context, Model::Six, Endpoints::new(TCP, TCP, TCP));
+    let mut server = server.heartbeat(BEAT).pair(pair.timing(Timing::new(BEAT)));
+    let (over, is_over) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // The state of a primary that waits.
+            while is_over.recv_timeout(BEAT / 2) == Err(RecvTimeoutError::Timeout) {
+                primary.send("1").unwrap();
+            }
+        });
+        for _ in 0..3 {
+            let ended = server.run(|_| {});
+            assert!(matches!(ended, Err(BinaryStarError::Conflict(_))), "{ended:?}");
+        }
+        drop(over);
+    });
 }
 
 /// Servers die in turn, always when the other one has the map: no update is lost that a client has seen.
