@@ -41,8 +41,9 @@
 //!
 //! A message for each chunk, in each direction. Throughput is bounded by credit times chunk size for each round trip: 10
 //! chunks of 250,000 bytes fill a link of 1 Gbit/s up to a round trip of 20 ms. The client has credit times chunk size in
-//! memory, and the last chunk. The server has twice its own credit times chunk size for each client at most, and less for clients that keep to
-//! it.
+//! memory, and the last chunk. The server has as much for each client that reads. For one that does not read, it has up to 33
+//! chunks: 32, the mark of the connection, and one that is offered again. With the largest chunks, 16 MiB by default, these are
+//! 528 MiB for each such client. [`Server::max_chunk`] bounds them.
 //!
 //! # What the guide's programs do otherwise
 //!

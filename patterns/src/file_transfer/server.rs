@@ -70,7 +70,7 @@ impl<'ctx, F: Read + Seek> Server<'ctx, F> {
     }
 
     /// Sets the size of the largest chunk that clients get, in bytes; 16 MiB by default. A request for a larger one counts
-    /// as malformed.
+    /// as malformed. It bounds the memory: up to 33 chunks for each client that does not read, 528 MiB by default.
     pub fn max_chunk(mut self, bytes: u64) -> Self {
         self.machine.set_max_chunk(bytes);
         self

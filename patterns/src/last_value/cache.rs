@@ -67,7 +67,8 @@ impl<'ctx> LastValueCache<'ctx> {
     }
 
     /// Sets how many topics have a value at most; 100,000 by default. If there are more, the topic that was updated least
-    /// recently loses its value. With 0 the cache passes updates on and keeps none.
+    /// recently loses its value. With 0 the cache keeps no value: it passes each update on, and reports
+    /// [`Event::TooLarge`](super::Event::TooLarge).
     pub fn max_topics(mut self, topics: usize) -> Self {
         self.machine.set_max_topics(topics);
         self

@@ -56,7 +56,8 @@ pub enum Event {
     ValueServed(Message),
     /// The value of this topic was dropped to make room for another one.
     Evicted(Message),
-    /// The update of this topic is larger than the cache. It was passed on; the cache has no value of the topic.
+    /// The update of this topic is larger than [`LastValueCache::max_bytes`], or [`LastValueCache::max_topics`] is 0. It was
+    /// passed on; the cache has no value of the topic.
     TooLarge(Message),
     /// An update of fewer than two frames was dropped.
     MalformedUpdate(Multipart),
