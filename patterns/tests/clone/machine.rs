@@ -295,3 +295,19 @@ fn server_knows_an_update_after_its_values_end_was_dropped() {
         assert_eq!(machine.statistics().repeated, before + 1);
     });
 }
+
+/// A passive server is not given up because the snapshot takes longer than the expiry time.
+#[test]
+fn passive_server_gets_a_snapshot_that_takes_long() {
+    let mut world = World::new(2);
+    (0..KEYS.len()).for_each(|key| world.set(0, key, None));
+    world.run_for(Duration::from_millis(400));
+    world.kill(1);
+    world.start(1);
+    for _ in 0..30 {
+        world.pass(Duration::from_millis(500));
+        while world.deliver(Queue::ToLeader(1)) {}
+        world.deliver(Queue::ToFollower(0));
+    }
+    assert!(world.servers[1].is_in_sync);
+}

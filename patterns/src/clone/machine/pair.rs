@@ -512,6 +512,10 @@ impl ServerMachine {
             Piece::Sent => {
                 follower.resume_at = None;
                 follower.pause = Cursor::default();
+                if !follower.is_waited_for {
+                    // It acknowledges nothing before it has the snapshot. Its queue has room, so it lives.
+                    follower.heard = now;
+                }
                 if follower.ids.pop().is_some() {
                     return;
                 }
