@@ -30,7 +30,7 @@ mod streams;
 use executors::{Executor, echo, linked, open_small, send_numbers, task};
 use zmq::{Context, Dealer, Router};
 
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn echoes_at_small_marks_arrive_over_each_transport() {
     const COUNT: usize = 300;
     for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "inproc://async", "ws://127.0.0.1:*"] {

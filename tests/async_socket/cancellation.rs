@@ -17,7 +17,7 @@ use crate::executors::{
 const MESSAGES: usize = 10_000;
 const ENDPOINTS: [&str; 4] = ["tcp://127.0.0.1:*", "ipc://*", "inproc://bound", "tcp://127.0.0.1:*"];
 
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn receives_dropped_after_any_poll_lose_no_message() {
     for (executor, endpoint) in Executor::ALL.into_iter().zip(ENDPOINTS) {
         let context = Context::new().unwrap();
@@ -50,7 +50,7 @@ fn receives_dropped_after_any_poll_lose_no_message() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn parts_received_singly_by_dropped_futures_stay_in_order() {
     for (executor, endpoint) in Executor::ALL.into_iter().zip(ENDPOINTS) {
         let context = Context::new().unwrap();
@@ -83,7 +83,7 @@ fn parts_received_singly_by_dropped_futures_stay_in_order() {
 }
 
 /// `select!` over a receive, a timer and the signal to shut down.
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn receives_dropped_by_timers_lose_no_message() {
     for (executor, endpoint) in Executor::ALL.into_iter().zip(ENDPOINTS) {
         let context = Context::new().unwrap();
@@ -137,7 +137,7 @@ fn receives_dropped_by_timers_lose_no_message() {
 }
 
 /// The messages whose send was ready arrive, and no others. Each is whole.
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn sends_dropped_after_any_poll_have_sent_all_or_nothing() {
     const COUNT: usize = 500;
     each_round(|executor, endpoint| {
@@ -223,7 +223,7 @@ fn poll_send_leaves_the_message_until_it_is_sent() {
 }
 
 /// A receive that was dropped leaves a waker behind.
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn dropped_receives_do_not_disturb_the_other_half() {
     const COUNT: usize = 300;
     each_round(|executor, endpoint| {

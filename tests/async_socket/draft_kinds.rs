@@ -32,7 +32,7 @@ fn to_group(group: &str, content: &str) -> Message {
     message
 }
 
-#[deadline::test(patches = [13])]
+#[deadline::test(patches = [13, 1037])]
 fn split_client_and_split_server_lose_no_wake_up() {
     const COUNT: usize = 300;
     each_round(|executor, endpoint| {
@@ -59,7 +59,7 @@ fn split_client_and_split_server_lose_no_wake_up() {
     });
 }
 
-#[deadline::test(patches = [13])]
+#[deadline::test(patches = [13, 1037])]
 fn gather_receives_what_scatter_sends() {
     everywhere(|executor, endpoint| {
         let context = Context::new().unwrap();
@@ -137,7 +137,7 @@ fn peers_talk_by_numbers() {
     });
 }
 
-#[deadline::test(patches = [13])]
+#[deadline::test(patches = [13, 1037])]
 fn channels_talk_both_ways_at_once() {
     each_round(|executor, endpoint| {
         let context = Context::new().unwrap();

@@ -98,7 +98,7 @@ fn senders_that_never_wait_do_not_starve_a_timer() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn flooded_receiver_does_not_starve_a_timer() {
     for executor in ONE_THREAD {
         for endpoint in crate::common::TRANSPORTS {

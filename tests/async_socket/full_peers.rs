@@ -115,7 +115,7 @@ fn router_with_a_full_peer_waits_and_receives() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn xpub_without_drops_waits_for_a_full_subscriber_and_receives() {
     for executor in Executor::ALL {
         let context = Context::new().unwrap();

@@ -104,7 +104,7 @@ fn mandatory_router_waits_for_a_full_peer_while_another_has_room() {
 }
 
 /// tmq sends the rest of a message as a message of its own after `EAGAIN`. async_zmq loses the part that found no room.
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn multipart_messages_that_find_no_room_arrive_whole() {
     const COUNT: usize = 100;
     each_round(|executor, endpoint| {
@@ -223,7 +223,7 @@ fn receive_is_woken_while_the_other_half_sends_without_a_wait() {
 }
 
 /// arzmq: the failed try of one direction takes the signal of the other.
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn halves_at_a_mark_of_two_lose_no_wake_up() {
     const COUNT: usize = 500;
     each_round(|executor, endpoint| {
@@ -357,7 +357,7 @@ fn messages_of_tasks_that_share_a_socket_are_whole() {
 }
 
 /// arzmq: a send of several parts that is cancelled leaves an open message.
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn cancelled_multipart_sends_leave_no_open_message() {
     const COUNT: usize = 200;
     each_round(|executor, endpoint| {

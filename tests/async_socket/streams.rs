@@ -26,7 +26,7 @@ fn numbers(count: usize) -> impl Iterator<Item = Message> + Send {
     (0..count).map(|number| number.to_string().into())
 }
 
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn forward_moves_all_messages_from_stream_to_sink() {
     const COUNT: usize = 300;
     each_round(|executor, endpoint| {
