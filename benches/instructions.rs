@@ -16,6 +16,7 @@ use zmq::{Context, Message, Pair, Result};
 /// The first argument of a run that is counted.
 const WORK: &str = "work";
 const BATCH: u64 = 100;
+const PARTS: usize = 4;
 /// The goals: the largest ratio to C on the same library, and to C on a stock one.
 const GOALS: [f64; 2] = [1.03, 0.85];
 
@@ -37,6 +38,7 @@ fn rows() -> Vec<Row> {
     for (path, what) in [("buffer-batch", "buffer, batches of 100"), ("message-batch", "message, batches of 100")] {
         rows.extend([1].map(|size| Row { path, what, size, has_goal: false }));
     }
+    rows.extend([33, 1024].map(|size| Row { path: "parts", what: "message of 4 parts", size, has_goal: false }));
     for (path, what) in [("shared", "Arc shared, no copy"), ("owned", "zeroed Vec handed over")] {
         rows.extend([1 << 20].map(|size| Row { path, what, size, has_goal: false }));
     }
@@ -185,6 +187,7 @@ fn exchange(path: &str, size: usize, count: u64) -> Result<()> {
         "message-batch" => in_batches!(count, left.send(Message::from(content.as_slice()))?, right.recv_msg()?),
         "shared" => one_by_one!(count, left.send(shared.clone())?, right.recv_msg()?),
         "owned" => one_by_one!(count, left.send(vec![0u8; size])?, right.recv_msg()?),
+        "parts" => one_by_one!(count, left.send_multipart([&content[..]; PARTS])?, right.recv_multipart()?),
         _ => panic!("no such path: {path}"),
     }
     Ok(())

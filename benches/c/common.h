@@ -36,7 +36,7 @@ static inline void *connected (void *context, int type, const char *endpoint)
 }
 
 /* Prints libzmq's version and file. The file is the program itself if libzmq is linked statically. */
-static void print_library (void)
+static inline void print_library (void)
 {
     int major, minor, patch;
     Dl_info file;

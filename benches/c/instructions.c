@@ -5,6 +5,8 @@
 #include "common.h"
 
 enum { BATCH = 100 };
+/* The parts of a message in the row of parts. */
+enum { PARTS = 4 };
 
 static void *left, *right;
 static char *content, *buffer;
@@ -67,6 +69,29 @@ static void send_shared (void)
     check (zmq_msg_send (&message, left, 0) >= 0, "zmq_msg_send");
 }
 
+/* A message of parts, each a copy in a message of its own. */
+static void send_parts (void)
+{
+    for (int part = 1; part <= PARTS; part++) {
+        zmq_msg_t message;
+        check (zmq_msg_init_size (&message, size) == 0, "zmq_msg_init_size");
+        memcpy (zmq_msg_data (&message), content, size);
+        check (zmq_msg_send (&message, left, part < PARTS ? ZMQ_SNDMORE : 0) >= 0, "zmq_msg_send");
+    }
+}
+
+static void recv_parts (void)
+{
+    int more = 1;
+    while (more) {
+        zmq_msg_t message;
+        zmq_msg_init (&message);
+        check (zmq_msg_recv (&message, right, 0) >= 0, "zmq_msg_recv");
+        more = zmq_msg_more (&message);
+        zmq_msg_close (&message);
+    }
+}
+
 #define ONE_BY_ONE(send, recv)                      \
     for (long i = 0; i < count; i++) {              \
         send ();                                    \
@@ -108,6 +133,8 @@ int main (int argc, char **argv)
         IN_BATCHES (send_message, recv_message)
     } else if (strcmp (path, "owned") == 0) {
         ONE_BY_ONE (send_owned, recv_message)
+    } else if (strcmp (path, "parts") == 0) {
+        ONE_BY_ONE (send_parts, recv_parts)
     } else if (strcmp (path, "shared") == 0) {
         ONE_BY_ONE (send_shared, recv_message)
     } else {
