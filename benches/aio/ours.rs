@@ -5,35 +5,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zmq::aio::{AsyncSocket, Runtime};
-use zmq::{
-    CanRecv, CanSend, Context, Dealer, Message, PollEvents, PollItem, Poller, Pull, Push, Rep, Req, Result, Router,
-    Socket, SocketType, poll,
-};
+use zmq::{Context, Dealer, Message, PollEvents, PollItem, Poller, Pull, Push, Rep, Req, Result, Router, Socket, poll};
 use zmq_patterns::Reactor;
 
-use crate::shared::{DEALERS, Kind, STEP, Sockets, Work, allow_many_files};
+use crate::blocking::{self, bound, connected, context, put, take, timed};
+use crate::shared::{Kind, STEP, Sockets, Work, allow_many_files};
 
 /// The number of messages in the queue of the socket, in the mode `burst`.
 const BURST: usize = 100;
-
-fn context() -> Result<Context> {
-    let context = Context::new()?;
-    context.set_max_sockets(2 * DEALERS as u32 + 1)?;
-    Ok(context)
-}
-
-fn connected<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Result<Socket<'static, T>> {
-    let socket = context.owned_socket(kind)?;
-    socket.connect(endpoint)?;
-    Ok(socket)
-}
-
-fn bound<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Result<Socket<'static, T>> {
-    let socket = context.owned_socket(kind)?;
-    socket.set_backlog(2 * DEALERS as u32)?;
-    socket.bind(endpoint)?;
-    Ok(socket)
-}
 
 /// Does the work, blocking or in a runtime.
 pub fn run(work: Work) -> Result<()> {
@@ -42,8 +21,13 @@ pub fn run(work: Work) -> Result<()> {
         return Ok(());
     }
     if work.runtime == "blocking" {
-        if let Some(time) = blocking(&work)? {
-            println!("{}", time.as_nanos());
+        let time = if work.mode == "wake" {
+            Some(wake(work.size, work.count, "Poller")?.into())
+        } else {
+            blocking::run(&work)?
+        };
+        if let Some(time) = time {
+            time.print();
         }
         return Ok(());
     }
@@ -116,112 +100,6 @@ impl Sockets for Ours {
             _ => unreachable!(),
         }
     }
-}
-
-/// The work of `benches/c/aio.c`. `Poller` takes the place of `zmq_poll`.
-fn blocking(work: &Work) -> Result<Option<Duration>> {
-    let Work { mode, endpoint, size, count, .. } = work;
-    let (size, count) = (*size, *count);
-    let context = context()?;
-    let mut buffer = vec![0; size];
-    Ok(match &**mode {
-        "push" => {
-            push(&connected(&context, Push, endpoint)?, size, count)?;
-            None
-        }
-        "pull" => Some(pull(&bound(&context, Pull, endpoint)?, size, count)?),
-        "inproc" => {
-            let socket = bound(&context, Pull, endpoint)?;
-            let peer = connected(&context, Push, endpoint)?;
-            thread::scope(|scope| {
-                let peer = scope.spawn(move || push(&peer, size, count));
-                let time = pull(&socket, size, count)?;
-                peer.join().expect("no panic")?;
-                Ok::<_, zmq::Error>(Some(time))
-            })?
-        }
-        "req" => {
-            let socket = connected(&context, Req, endpoint)?;
-            Some(timed(count, || {
-                socket.send(&buffer[..])?;
-                take(&socket, &mut buffer)
-            })?)
-        }
-        "rep" => {
-            let socket = bound(&context, Rep, endpoint)?;
-            for _ in 0..=count {
-                take(&socket, &mut buffer)?;
-                socket.send(&buffer[..])?;
-            }
-            None
-        }
-        "router" => {
-            let socket = bound(&context, Router, endpoint)?;
-            for _ in 0..(count + 1) * DEALERS {
-                socket.send_multipart(socket.recv_multipart()?)?;
-            }
-            None
-        }
-        "dealers" => {
-            allow_many_files();
-            let sockets = (0..DEALERS).map(|_| connected(&context, Dealer, endpoint)).collect::<Result<Vec<_>>>()?;
-            let mut poller = Poller::new()?;
-            for (number, socket) in sockets.iter().enumerate() {
-                poller.add(socket, number, PollEvents::POLLIN)?;
-            }
-            let mut trips = |each: usize| {
-                let mut left = vec![each; DEALERS];
-                sockets.iter().try_for_each(|socket| put(socket, &buffer))?;
-                let mut replies = 0;
-                while replies < each * DEALERS {
-                    for event in poller.wait(None)? {
-                        take(&sockets[event.key], &mut buffer)?;
-                        replies += 1;
-                        left[event.key] -= 1;
-                        if left[event.key] > 0 {
-                            put(&sockets[event.key], &buffer)?;
-                        }
-                    }
-                }
-                Ok::<_, zmq::Error>(())
-            };
-            trips(1)?;
-            let start = Instant::now();
-            trips(count)?;
-            Some(start.elapsed())
-        }
-        "wake" => Some(wake(size, count, "Poller")?),
-        mode => panic!("{mode}: no such mode"),
-    })
-}
-
-fn push(socket: &Socket<'_, Push>, size: usize, count: usize) -> Result<()> {
-    let content = vec![0; size];
-    (0..=count).try_for_each(|_| put(socket, &content))
-}
-
-fn pull(socket: &Socket<'_, Pull>, size: usize, count: usize) -> Result<Duration> {
-    let mut buffer = vec![0; size];
-    timed(count, || take(socket, &mut buffer))
-}
-
-/// The time of `count` steps. A first step waits for the connection, and is not timed.
-fn timed(count: usize, mut step: impl FnMut() -> Result<()>) -> Result<Duration> {
-    step()?;
-    let start = Instant::now();
-    for _ in 0..count {
-        step()?;
-    }
-    Ok(start.elapsed())
-}
-
-fn put<T: CanSend>(socket: &Socket<'_, T>, content: &[u8]) -> Result<()> {
-    Ok(socket.send(content)?)
-}
-
-fn take<T: CanRecv>(socket: &Socket<'_, T>, buffer: &mut [u8]) -> Result<()> {
-    assert_eq!(socket.recv_into(buffer)?.size, buffer.len());
-    Ok(())
 }
 
 /// The ways to wait, by their names: the time of `burst` or `wake`.

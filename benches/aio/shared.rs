@@ -1,16 +1,18 @@
-//! The programs of `cargo bench --bench aio`: the same tasks for each crate, over a few calls of it.
+//! The programs of the benchmarks `aio` and `contenders`: the same tasks for each crate, over a few calls of it.
 //!
 //! RUNTIME MODE ENDPOINT SIZE COUNT: the modes are those of `benches/c/aio.c`. RUNTIME is `current` or `multi`, a runtime of
-//! Tokio with one thread or with several, or `none`. The program ends when its standard input does, so that no crate loses
-//! messages at its end.
+//! Tokio with one thread or with several, `threads` for a crate whose calls block, or `none`. The program ends when its standard
+//! input does, so that no crate loses messages at its end.
 
 use std::future::Future;
 use std::io::Read;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use futures::executor;
 use futures::future::{Either, join_all, select};
 use futures::lock::Mutex;
 use futures::stream::{FuturesOrdered, StreamExt};
@@ -19,6 +21,49 @@ use tokio::runtime::{Builder, Handle};
 pub const DEALERS: usize = 1000;
 /// The step from a socket to the next one that gets a message: uses are spread, and have the same order in each program.
 pub const STEP: usize = 7919;
+/// The senders of `pull-many`.
+pub const PEERS: usize = 100;
+
+/// The keys of `curve://` endpoints, as Z85. A benchmark needs no secret ones.
+#[allow(dead_code, reason = "not every crate has CURVE")]
+pub mod keys {
+    pub const SERVER_PUBLIC: &str = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
+    pub const SERVER_SECRET: &str = "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6";
+    pub const CLIENT_PUBLIC: &str = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
+    pub const CLIENT_SECRET: &str = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
+}
+
+/// The address of a `curve://` endpoint in tcp. `None` if the endpoint is another one.
+#[allow(dead_code, reason = "not every crate has CURVE")]
+pub fn without_curve(endpoint: &str) -> Option<String> {
+    endpoint.strip_prefix("curve://").map(|address| format!("tcp://{address}"))
+}
+
+/// The time of a task, and of each of its round trips.
+pub struct Time {
+    pub total: Duration,
+    pub trips: Vec<Duration>,
+}
+
+impl From<Duration> for Time {
+    fn from(total: Duration) -> Time {
+        Time { total, trips: Vec::new() }
+    }
+}
+
+impl Time {
+    /// Prints the nanoseconds, and those of the trip at 50, 99 and 99.9 % of all trips by their time.
+    pub fn print(mut self) {
+        print!("{}", self.total.as_nanos());
+        self.trips.sort_unstable();
+        for part in [500, 990, 999] {
+            if let Some(trip) = self.trips.get(self.trips.len() * part / 1000) {
+                print!(" {}", trip.as_nanos());
+            }
+        }
+        println!();
+    }
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -82,6 +127,7 @@ impl Work {
         let mut builder = match &*self.runtime {
             "current" => Builder::new_current_thread(),
             "multi" => Builder::new_multi_thread(),
+            "threads" => return executor::block_on(self.in_runtime(sockets)),
             _ => return block_on(Box::pin(self.in_runtime(sockets))),
         };
         let runtime = builder.enable_all().build().expect("a runtime");
@@ -89,18 +135,30 @@ impl Work {
     }
 
     async fn in_runtime<S: Sockets>(self, sockets: S) {
-        let Work { mode, endpoint, size, count, .. } = self;
+        let Work { runtime, mode, endpoint, size, count } = self;
         let sockets = Arc::new(sockets);
-        let timed = match &*mode {
-            "push" => {
-                let mut socket = sockets.open(Kind::Push, &endpoint).await;
-                push::<S>(&mut socket, size, count).await;
+        let timed: Option<Time> = match &*mode {
+            "push" | "push-many" => {
+                let mut opened = Vec::new();
+                for _ in 0..if mode == "push" { 1 } else { PEERS } {
+                    opened.push(sockets.open(Kind::Push, &endpoint).await);
+                }
+                push::<S>(&mut opened, size, count).await;
                 stdin_ends().await;
                 None
             }
-            "pull" => Some(pull(&*sockets, &endpoint, size, count).await),
-            "inproc" => Some(inproc(sockets, endpoint, size, count).await),
-            "req" => Some(req(&*sockets, &endpoint, size, count).await),
+            "pull" | "pull-many" => {
+                let mut socket = sockets.open(Kind::Pull, &endpoint).await;
+                let untimed = if mode == "pull" { 1 } else { PEERS };
+                Some(recv_all::<S>(&mut socket, size, untimed, count).await.into())
+            }
+            "inproc" => Some(inproc(&runtime, sockets, endpoint, size, count).await.into()),
+            "inproc-req" => Some(inproc_req(&runtime, sockets, endpoint, size, count).await),
+            "loop" => Some(to_itself(&*sockets, &endpoint, size, count).await.into()),
+            "req" => {
+                let mut socket = sockets.open(Kind::Req, &endpoint).await;
+                Some(req::<S>(&mut socket, size, count).await)
+            }
             "rep" | "router" => {
                 let kind = if mode == "rep" { Kind::Rep } else { Kind::Router };
                 let mut socket = sockets.open(kind, &endpoint).await;
@@ -111,12 +169,12 @@ impl Work {
                 stdin_ends().await;
                 None
             }
-            "dealers" => Some(dealers(&*sockets, &endpoint, size, count).await),
-            "wake" => Some(wake(&*sockets, size, count).await),
+            "dealers" => Some(dealers(&runtime, &*sockets, &endpoint, size, count).await.into()),
+            "wake" => Some(wake(&runtime, &*sockets, size, count).await.into()),
             mode => panic!("{mode}: no such mode"),
         };
         if let Some(time) = timed {
-            println!("{}", time.as_nanos());
+            time.print();
             // The other end of a connection is gone in a moment: what a crate does then is not measured.
             std::process::exit(0);
         }
@@ -133,8 +191,13 @@ async fn stdin_ends() {
     }
 }
 
-/// Runs futures side by side: each is a task if this is a runtime of Tokio.
-async fn all<R: Send + 'static>(futures: Vec<impl Future<Output = R> + Send + 'static>) -> Vec<R> {
+/// Runs futures side by side: each is a task in a runtime of Tokio, and a thread if calls block.
+async fn all<R: Send + 'static>(runtime: &str, futures: Vec<impl Future<Output = R> + Send + 'static>) -> Vec<R> {
+    if runtime == "threads" {
+        let threads: Vec<_> =
+            futures.into_iter().map(|future| thread::spawn(move || executor::block_on(future))).collect();
+        return threads.into_iter().map(|thread| thread.join().expect("no panic")).collect();
+    }
     if Handle::try_current().is_err() {
         return futures.into_iter().collect::<FuturesOrdered<_>>().collect().await;
     }
@@ -142,21 +205,20 @@ async fn all<R: Send + 'static>(futures: Vec<impl Future<Output = R> + Send + 's
     join_all(tasks).await.into_iter().map(|done| done.expect("no panic")).collect()
 }
 
-async fn push<S: Sockets>(socket: &mut S::Socket, size: usize, count: usize) {
+/// Sends by the sockets in turn: to each a first message, and `count` in all.
+async fn push<S: Sockets>(sockets: &mut [S::Socket], size: usize, count: usize) {
     let content = vec![0; size];
-    for _ in 0..=count {
-        S::send(socket, &content).await;
+    let number = sockets.len();
+    for message in 0..number + count {
+        S::send(&mut sockets[message % number], &content).await;
     }
 }
 
-async fn pull<S: Sockets>(sockets: &S, endpoint: &str, size: usize, count: usize) -> Duration {
-    let mut socket = sockets.open(Kind::Pull, endpoint).await;
-    recv_all::<S>(&mut socket, size, count).await
-}
-
-/// The time of `count` messages. A first one waits for the connection, and is not timed.
-async fn recv_all<S: Sockets>(socket: &mut S::Socket, size: usize, count: usize) -> Duration {
-    assert_eq!(S::recv(socket).await, size);
+/// The time of `count` messages. The untimed ones wait for the connections.
+async fn recv_all<S: Sockets>(socket: &mut S::Socket, size: usize, untimed: usize, count: usize) -> Duration {
+    for _ in 0..untimed {
+        assert_eq!(S::recv(socket).await, size);
+    }
     let start = Instant::now();
     for _ in 0..count {
         assert_eq!(S::recv(socket).await, size);
@@ -164,33 +226,68 @@ async fn recv_all<S: Sockets>(socket: &mut S::Socket, size: usize, count: usize)
     start.elapsed()
 }
 
-async fn inproc<S: Sockets>(sockets: Arc<S>, endpoint: String, size: usize, count: usize) -> Duration {
-    let mut receiver = sockets.open(Kind::Pull, &endpoint).await;
-    let mut sender = sockets.open(Kind::Push, &endpoint).await;
-    let send: Pin<Box<dyn Future<Output = Option<Duration>> + Send>> = Box::pin(async move {
-        push::<S>(&mut sender, size, count).await;
-        None
-    });
-    let recv: Pin<Box<dyn Future<Output = Option<Duration>> + Send>> =
-        Box::pin(async move { Some(recv_all::<S>(&mut receiver, size, count).await) });
-    all(vec![recv, send]).await[0].expect("the receiver's time")
-}
-
-async fn req<S: Sockets>(sockets: &S, endpoint: &str, size: usize, count: usize) -> Duration {
-    let mut socket = sockets.open(Kind::Req, endpoint).await;
+/// Sends and receives each message in one task.
+async fn to_itself<S: Sockets>(sockets: &S, endpoint: &str, size: usize, count: usize) -> Duration {
+    let mut receiver = sockets.open(Kind::Pull, endpoint).await;
+    let mut sender = sockets.open(Kind::Push, endpoint).await;
     let content = vec![0; size];
     let mut start = Instant::now();
-    for trip in 0..=count {
-        S::send(&mut socket, &content).await;
-        assert_eq!(S::recv(&mut socket).await, size);
-        if trip == 0 {
+    for message in 0..=count {
+        S::send(&mut sender, &content).await;
+        assert_eq!(S::recv(&mut receiver).await, size);
+        if message == 0 {
             start = Instant::now();
         }
     }
     start.elapsed()
 }
 
-async fn dealers<S: Sockets>(sockets: &S, endpoint: &str, size: usize, count: usize) -> Duration {
+type Side<R> = Pin<Box<dyn Future<Output = Option<R>> + Send>>;
+
+async fn inproc<S: Sockets>(runtime: &str, sockets: Arc<S>, endpoint: String, size: usize, count: usize) -> Duration {
+    let mut receiver = sockets.open(Kind::Pull, &endpoint).await;
+    let mut senders = vec![sockets.open(Kind::Push, &endpoint).await];
+    let send: Side<Duration> = Box::pin(async move {
+        push::<S>(&mut senders, size, count).await;
+        None
+    });
+    let recv: Side<Duration> = Box::pin(async move { Some(recv_all::<S>(&mut receiver, size, 1, count).await) });
+    all(runtime, vec![recv, send]).await[0].expect("the receiver's time")
+}
+
+async fn inproc_req<S: Sockets>(runtime: &str, sockets: Arc<S>, endpoint: String, size: usize, count: usize) -> Time {
+    let mut server = sockets.open(Kind::Rep, &endpoint).await;
+    let mut client = sockets.open(Kind::Req, &endpoint).await;
+    let serve: Side<Time> = Box::pin(async move {
+        for _ in 0..=count {
+            S::echo(&mut server).await;
+        }
+        None
+    });
+    let ask: Side<Time> = Box::pin(async move { Some(req::<S>(&mut client, size, count).await) });
+    all(runtime, vec![ask, serve]).await.swap_remove(0).expect("the client's time")
+}
+
+async fn req<S: Sockets>(socket: &mut S::Socket, size: usize, count: usize) -> Time {
+    let content = vec![0; size];
+    let mut trips = Vec::with_capacity(count);
+    let mut start = Instant::now();
+    let mut before = start;
+    for trip in 0..=count {
+        S::send(socket, &content).await;
+        assert_eq!(S::recv(socket).await, size);
+        let now = Instant::now();
+        if trip == 0 {
+            start = now;
+        } else {
+            trips.push(now - before);
+        }
+        before = now;
+    }
+    Time { total: before - start, trips }
+}
+
+async fn dealers<S: Sockets>(runtime: &str, sockets: &S, endpoint: &str, size: usize, count: usize) -> Duration {
     async fn trips<S: Sockets>(mut socket: S::Socket, size: usize, count: usize) -> S::Socket {
         let content = vec![0; size];
         for _ in 0..count {
@@ -203,13 +300,13 @@ async fn dealers<S: Sockets>(sockets: &S, endpoint: &str, size: usize, count: us
     for _ in 0..DEALERS {
         opened.push(sockets.open(Kind::Dealer, endpoint).await);
     }
-    let opened = all(opened.into_iter().map(|socket| trips::<S>(socket, size, 1)).collect()).await;
+    let opened = all(runtime, opened.into_iter().map(|socket| trips::<S>(socket, size, 1)).collect()).await;
     let start = Instant::now();
-    all(opened.into_iter().map(|socket| trips::<S>(socket, size, count)).collect()).await;
+    all(runtime, opened.into_iter().map(|socket| trips::<S>(socket, size, count)).collect()).await;
     start.elapsed()
 }
 
-async fn wake<S: Sockets>(sockets: &S, number: usize, count: usize) -> Duration {
+async fn wake<S: Sockets>(runtime: &str, sockets: &S, number: usize, count: usize) -> Duration {
     let (mut receivers, mut peers) = (Vec::new(), Vec::new());
     for index in 0..number {
         let endpoint = format!("inproc://{index}");
@@ -238,7 +335,7 @@ async fn wake<S: Sockets>(sockets: &S, number: usize, count: usize) -> Duration 
             }
         }
     });
-    let tasks = std::pin::pin!(all(tasks.collect()));
+    let tasks = std::pin::pin!(all(runtime, tasks.collect()));
     match select(tasks, has_ended).await {
         Either::Right((time, _)) => time.expect("the time"),
         Either::Left(_) => panic!("the tasks have ended"),

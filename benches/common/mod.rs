@@ -38,7 +38,8 @@ pub fn programs(source: &str) -> Vec<Program> {
 }
 
 /// The compiler flags for the libzmq that this crate is linked to.
-fn linked_library() -> Vec<String> {
+#[allow(dead_code, reason = "as for `programs`")]
+pub fn linked_library() -> Vec<String> {
     let mut flags = linked::c_flags();
     if cfg!(feature = "draft") {
         flags.push("-DZMQ_BUILD_DRAFT_API".to_owned());
@@ -47,7 +48,8 @@ fn linked_library() -> Vec<String> {
 }
 
 /// The compiler flags for the system's libzmq.
-fn stock_library() -> Option<Vec<String>> {
+#[allow(dead_code, reason = "as for `programs`")]
+pub fn stock_library() -> Option<Vec<String>> {
     let output = Command::new("pkg-config").args(["--cflags", "--libs", "libzmq"]).output().ok()?;
     output.status.success().then(|| text(&output).split_whitespace().map(str::to_owned).collect())
 }
@@ -106,6 +108,7 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+#[allow(dead_code, reason = "not every benchmark prints such a table")]
 /// Prints rows in columns: the first to the left, the others to the right.
 pub fn print_row(cells: &[String]) {
     let mut line = format!("{:<36}", cells[0]);

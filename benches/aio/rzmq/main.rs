@@ -3,8 +3,9 @@
 #[path = "../shared.rs"]
 mod shared;
 
-use rzmq::{Context, Msg, Socket, SocketType};
-use shared::{Kind, Sockets, Work};
+use rzmq::socket::options::{CURVE_SECRET_KEY, CURVE_SERVER, CURVE_SERVER_KEY};
+use rzmq::{Context, Msg, Socket, SocketType, ZmqError};
+use shared::{Kind, Sockets, Work, keys, without_curve};
 
 struct Rzmq(Context);
 
@@ -22,6 +23,11 @@ impl Sockets for Rzmq {
             Kind::Router => SocketType::Router,
         };
         let socket = context.socket(of).expect("a socket");
+        let curve = without_curve(endpoint);
+        if curve.is_some() {
+            set_keys(&socket, kind.binds()).await.expect("CURVE");
+        }
+        let endpoint = curve.as_deref().unwrap_or(endpoint);
         if kind.binds() {
             socket.bind(endpoint).await.expect("an endpoint");
         } else {
@@ -42,6 +48,16 @@ impl Sockets for Rzmq {
         let message = socket.recv_multipart().await.expect("received");
         socket.send_multipart(message).await.expect("sent");
     }
+}
+
+async fn set_keys(socket: &Socket, is_server: bool) -> Result<(), ZmqError> {
+    let key = |text: &str| rzmq::security::z85::decode(text).expect("a key");
+    if is_server {
+        socket.set_option(CURVE_SERVER, true).await?;
+        return socket.set_option_raw(CURVE_SECRET_KEY, &key(keys::SERVER_SECRET)).await;
+    }
+    socket.set_option_raw(CURVE_SECRET_KEY, &key(keys::CLIENT_SECRET)).await?;
+    socket.set_option_raw(CURVE_SERVER_KEY, &key(keys::SERVER_PUBLIC)).await
 }
 
 fn main() {
