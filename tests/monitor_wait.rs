@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, in_own_process, skip_unless};
+use common::{DEADLINE, eventually, in_own_process, skip_unless};
 use zmq::monitor::{Event, Events};
 use zmq::{Context, Dealer, Errno, Kind, Message, Pair, Pub, Pull, Push, Rep, Req, Router, Stream, Sub, XPub, XSub};
 
@@ -129,6 +129,19 @@ fn connect_and_wait_waits_for_a_late_peer() {
         let server = context.socket(Rep).unwrap();
         server.bind(endpoint).unwrap();
         assert!(waiting.join().unwrap(), "{endpoint}");
+    }
+}
+
+/// The shutdown ends the waiting for the name while `connect_and_wait` pauses.
+#[deadline::test]
+fn connect_and_wait_fails_when_the_context_ends_before_the_name_is_bound() {
+    for _ in 0..20 {
+        let context = Context::new().unwrap();
+        let socket = context.owned_socket(Dealer).unwrap();
+        let waiting = thread::spawn(move || socket.connect_and_wait("inproc://nobody", None));
+        eventually("the socket waits", || context.open_sockets().iter().any(|socket| socket.connected().len() == 1));
+        context.terminate(DEADLINE).unwrap();
+        assert_eq!(waiting.join().unwrap().unwrap_err().errno(), Errno::ETERM);
     }
 }
 

@@ -219,6 +219,8 @@ fn wait_for_name(core: &Core, text: &str, deadline: Deadline) -> Result<bool> {
         core.check_handler(paused).map_err(|errno| errno.for_call(CALL))?;
         backoff = backoff.doubled();
     }
+    // No connection waits for a name after the shutdown of the context, whether the name was bound or not.
+    process_commands(core, CALL)?;
     Ok(true)
 }
 
