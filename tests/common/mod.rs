@@ -49,8 +49,13 @@ pub fn rounds() -> u32 {
 /// The number of rounds without the variable.
 const FEW_ROUNDS: u32 = 20;
 
-/// Runs a test that must end by itself within [`DEADLINE`], in a thread with the test's name. With more rounds than usual, the
-/// deadline is longer.
+/// The time that each test of `tests/endurance.rs` must run, if it is not the usual one.
+pub fn length() -> Option<Duration> {
+    variable("ZMQ_ENDURANCE_SECONDS").map(Duration::from_secs)
+}
+
+/// Runs a test that must end by itself within [`DEADLINE`], in a thread with the test's name. With more rounds or a greater
+/// length than usual, the deadline is longer.
 pub fn within_deadline<R: Send + 'static, T: FnOnce() -> R + Send + 'static>(test: T) -> R {
     let (done, outcome) = channel();
     let run = move || {
@@ -60,7 +65,7 @@ pub fn within_deadline<R: Send + 'static, T: FnOnce() -> R + Send + 'static>(tes
         result
     };
     let worker = thread::Builder::new().name(name_of_test::<T>()).spawn(run).unwrap();
-    let deadline = DEADLINE * rounds().div_ceil(FEW_ROUNDS);
+    let deadline = DEADLINE * rounds().div_ceil(FEW_ROUNDS) + length().unwrap_or_default();
     match outcome.recv_timeout(deadline) {
         Err(RecvTimeoutError::Timeout) => {
             kill_children();
