@@ -56,6 +56,7 @@ const SHORT: usize = 16;
 /// assert_eq!(message.pop_envelope(), Some("address".into()));
 /// assert_eq!(message, ["body"]);
 /// ```
+#[doc(alias = "zmsg_t")]
 #[derive(Default)]
 pub struct Multipart {
     /// The parts. In a long list, empty messages are in the places of parts that were taken off the front, so that this costs no

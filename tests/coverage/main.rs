@@ -80,6 +80,7 @@ const OTHER_ALIASES: &[Group<&str>] = &[
         &["zmsg_unwrap", "zmsg_wrap"],
         "`unwrap` and `wrap` read as a panic and its opposite, so the methods have other names",
     ),
+    (&["zmsg_t"], "the class of the guide's list in `tests/guide/programs.tsv`, whose names lead to types"),
     (&["within"], "a macro of the guide's zhelpers.h, beside `randof`; `within` is a method of sockets here"),
 ];
 
