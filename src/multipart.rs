@@ -192,6 +192,13 @@ impl Multipart {
         Some(address)
     }
 
+    /// A message of one part, with room for a few more.
+    pub(crate) fn with_one(part: Message) -> Multipart {
+        let mut list = Vec::with_capacity(4);
+        list.push(part);
+        Multipart { list, start: 0 }
+    }
+
     /// Adds an empty part, which takes no move of a message.
     pub(crate) fn push_empty(&mut self) -> &mut Message {
         self.list.push(Message::new());

@@ -175,6 +175,13 @@ impl RawMessage {
         unsafe { zmq_sys::zmq_msg_init(self.as_mut_ptr()) };
     }
 
+    /// The message, to receive into. Its old content is dropped by the receive.
+    #[inline(always)]
+    pub(crate) fn fresh(&mut self) -> Fresh<'_> {
+        self.forget_notes();
+        Fresh(self)
+    }
+
     /// A message received by `fast`, or by `slow` if that fails.
     #[inline(always)]
     pub(crate) fn received<E>(

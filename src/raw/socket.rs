@@ -168,6 +168,12 @@ impl FastCalls<'_> {
         check(self.call(handle::MSG_SEND).with(message, zmq_sys::ZMQ_DONTWAIT)).map(drop)
     }
 
+    /// As [`RawSocket::send`], with flags.
+    #[inline(always)]
+    pub(crate) fn send_part(self, part: &mut RawMessage, flags: c_int) -> bool {
+        self.call(handle::MSG_SEND).with(part, flags) != -1
+    }
+
     /// As [`RawSocket::recv`], without a wait.
     #[inline(always)]
     pub(crate) fn recv_now(self, message: &mut Fresh<'_>) -> Result<(), Errno> {

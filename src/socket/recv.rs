@@ -266,15 +266,14 @@ impl Core {
 
     /// Receives a message with all its parts.
     pub(crate) fn recv_parts(&self, wait: Wait) -> Result<Multipart> {
-        let first = self.recv_message(wait)?;
+        let first = if wait == Wait::ByOption { self.recv_fast()? } else { self.recv_message(wait)? };
         let mut is_followed = self.is_followed(&first);
-        let mut parts = Multipart::new();
-        parts.push_back(first);
+        let mut parts = Multipart::with_one(first);
         while is_followed {
             // The other parts are there already: libzmq delivers messages whole, except on sockets that conflate, which have
             // no further parts. A call that does not wait is not ended by a signal, which would lose the parts before.
             let part = parts.push_empty();
-            self.recv_part(part.raw_mut(), Wait::No).map_err(|errno| self.failed(CALL, errno))?;
+            self.recv_now(&mut part.raw_mut().fresh()).map_err(|errno| self.failed(CALL, errno))?;
             is_followed = self.is_followed(part);
         }
         Ok(parts)

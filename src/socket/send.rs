@@ -422,17 +422,40 @@ impl Core {
             return Err(PartFailed { errno: Errno::EMSGSIZE, begun: false });
         }
         let last = parts.len() - 1;
+        let fast = self.raw.fast_send();
         for (index, part) in parts.iter_mut().enumerate() {
             let more = index < last;
             // After an accepted first part the others have room, or the peer has gone: waiting does not help.
             let wait = if index > 0 { Wait::No } else { wait };
+            let send = |part: &mut RawMessage| {
+                let sndmore = if more { zmq_sys::ZMQ_SNDMORE } else { 0 };
+                let Some(socket) = fast.filter(|_| matches!(wait, Wait::ByOption | Wait::No)) else {
+                    return self.send_part(part, more, wait);
+                };
+                let dontwait = if wait == Wait::No { zmq_sys::ZMQ_DONTWAIT } else { 0 };
+                if socket.send_part(part, sndmore | dontwait) {
+                    return Ok(());
+                }
+                if index == 0 {
+                    self.check_fast(socket)?;
+                } else {
+                    let errno = socket.errno();
+                    // The fast path has left no note of the parts before.
+                    self.note_part(true);
+                    // libzmq says once that the peer has gone. The next part would begin a message.
+                    if errno != Errno::EINTR {
+                        return Err(errno);
+                    }
+                }
+                self.send_part(part, more, wait)
+            };
             let sent = if more || keep {
                 let mut copy = part.raw().copy();
                 // A copy that is sent is empty and needs no `zmq_msg_close`.
-                self.send_part(&mut copy, more, wait).map(|()| std::mem::forget(copy))
+                send(&mut copy).map(|()| std::mem::forget(copy))
             } else {
                 // libzmq takes the last part, and the message with it, or leaves it here.
-                self.send_part(part.raw_mut(), more, wait).inspect_err(|_| part.raw_mut().forget_followed())
+                send(part.raw_mut()).inspect_err(|_| part.raw_mut().forget_followed())
             };
             match sent {
                 Ok(()) => {}
