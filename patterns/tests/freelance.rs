@@ -74,8 +74,9 @@ fn caught_signal_ends_a_request_while_a_server_sends_without_a_pause() {
         const COUNT: usize = 2000;
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
-        let server = bound(&context, Router, "inproc://server");
+        let server = context.owned_socket(Router).unwrap();
         server.set_sndhwm(0).unwrap();
+        server.bind("inproc://server").unwrap();
         let mut is_first = true;
         let (sender, reports) = channel();
         let mut client =
