@@ -16,7 +16,7 @@ use crate::executors::{
 };
 
 /// tmq: its sink and its stream store one waker for both directions.
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn split_dealer_and_split_router_lose_no_wake_up() {
     const COUNT: usize = 300;
     each_round(|executor, endpoint| {
