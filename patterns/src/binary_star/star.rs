@@ -10,6 +10,7 @@ use zmq::{CanMultipart, CanRecv, Context, Dealer, Error, Multipart, PollEvents, 
 
 use super::{Action, Conflict, Event, Machine, Role, State, Statistics, Timing};
 use crate::random::random_number;
+use crate::reactor::TickTimer;
 use crate::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
 
 /// The number of state messages that are read before a request is decided on.
@@ -59,7 +60,7 @@ struct Core<'a> {
     machine: Machine,
     actions: Vec<Action>,
     sockets: Option<Sockets>,
-    timer: Option<(HandlerId, Instant)>,
+    timer: TickTimer,
     is_active: bool,
     on_event: Box<dyn FnMut(&Event) + 'a>,
     /// `None` while it runs.
@@ -93,7 +94,7 @@ impl<'a> BinaryStar<'a> {
             machine: Machine::new(Instant::now(), role, timing),
             actions: Vec::new(),
             sockets: None,
-            timer: None,
+            timer: TickTimer::default(),
             is_active: false,
             on_event: Box::new(|_| {}),
             on_active: None,
@@ -217,10 +218,7 @@ impl<'a> BinaryStar<'a> {
         }
         set_timer(&self.core, &mut self.reactor);
         let ended = self.reactor.run();
-        if let Some((timer, _)) = self.core.borrow_mut().timer.take() {
-            // A timer that has run is gone already.
-            let _ = self.reactor.remove(timer);
-        }
+        self.core.borrow_mut().timer.remove(&mut self.reactor);
         match self.core.borrow().machine.conflict() {
             Some(conflict) => Err(BinaryStarError::Conflict(conflict)),
             None => ended.map_err(BinaryStarError::Loop),
@@ -355,23 +353,15 @@ fn report<'a>(core: &Rc<RefCell<Core<'a>>>, reactor: &mut Reactor<'a>, event: &E
     outcome
 }
 
-/// Sets the timer that calls the machine when its next tick is due. A timer that is too early does no harm.
+/// Sets the timer of the machine's next tick.
 fn set_timer<'a>(core: &Rc<RefCell<Core<'a>>>, reactor: &mut Reactor<'a>) {
     let mut borrowed = core.borrow_mut();
     let Some(due) = borrowed.machine.next_tick() else { return };
-    if let Some((timer, at)) = borrowed.timer {
-        if at <= due {
-            return;
-        }
-        // It exists: a timer that has run is taken out of its place first.
-        let _ = reactor.remove(timer);
-    }
     let shared = core.clone();
-    let timer = reactor.after(due.saturating_duration_since(Instant::now()), move |reactor, _| {
-        shared.borrow_mut().timer = None;
+    borrowed.timer.set(reactor, due, move |reactor, _| {
+        shared.borrow_mut().timer.has_run();
         with_machine(&shared, reactor, |machine, actions| machine.on_tick(Instant::now(), actions))
     });
-    borrowed.timer = Some((timer, due));
 }
 
 impl fmt::Debug for BinaryStar<'_> {

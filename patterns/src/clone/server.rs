@@ -16,6 +16,7 @@ use super::message::Uuid;
 use super::model::{Endpoints, Model};
 use crate::binary_star::{BinaryStar, BinaryStarError, Role, Timing};
 use crate::random::random_number;
+use crate::reactor::TickTimer;
 use crate::{Ended, HandlerId, Reactor};
 
 /// The number of messages that one call of a handler receives or sends, so that no socket keeps the others waiting.
@@ -210,7 +211,7 @@ impl Server {
             machine,
             sockets,
             actions: VecDeque::new(),
-            timer: None,
+            timer: TickTimer::default(),
             updates: None,
             on_event: Box::new(on_event),
         };
@@ -233,7 +234,7 @@ struct Core<'a> {
     machine: &'a mut ServerMachine,
     sockets: &'a Sockets,
     actions: VecDeque<ServerAction>,
-    timer: Option<(HandlerId, Instant)>,
+    timer: TickTimer,
     /// The handler of updates, and whether it waits for room.
     updates: Option<(HandlerId, bool)>,
     on_event: Box<dyn FnMut(&ServerEvent) + 'a>,
@@ -407,23 +408,15 @@ fn deliver(router: &Socket<'_>, message: Multipart) -> Result<Piece> {
     }
 }
 
-/// Sets the timer of the machine's next tick. A timer that is too early does no harm.
+/// Sets the timer of the machine's next tick.
 fn set_timer<'a>(core: &Shared<'a>, reactor: &mut Reactor<'a>) {
     let mut borrowed = core.borrow_mut();
     let Some(due) = borrowed.machine.next_tick() else { return };
-    if let Some((timer, at)) = borrowed.timer {
-        if at <= due {
-            return;
-        }
-        // The reactor has the timer: a handler that runs clears `timer` first.
-        let _ = reactor.remove(timer);
-    }
     let shared = core.clone();
-    let timer = reactor.after(due.saturating_duration_since(Instant::now()), move |reactor, _| {
-        shared.borrow_mut().timer = None;
+    borrowed.timer.set(reactor, due, move |reactor, _| {
+        shared.borrow_mut().timer.has_run();
         Ok(step(&shared, reactor, |machine, now, actions| machine.on_tick(now, actions))?)
     });
-    borrowed.timer = Some((timer, due));
 }
 
 /// An id that no other server has.

@@ -1,6 +1,7 @@
 //! An event loop: handlers for sockets, file descriptors and timers.
 
 mod schedule;
+mod tick_timer;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use zmq::interrupt::interrupted;
 use zmq::{Errno, Error, PollEvents, Poller, PollerEvent, Result, Socket, Source};
+
+pub(crate) use tick_timer::TickTimer;
 
 use crate::cause::errnos;
 use crate::thread::{drop_user_value, panic_text};
