@@ -249,6 +249,9 @@ impl Core {
     /// Receives a message, or a part of one.
     #[inline]
     pub(crate) fn recv_message(&self, wait: Wait) -> Result<Message> {
+        if wait == Wait::ByOption {
+            return self.recv_fast();
+        }
         let mut failed = None;
         let receive = |mut message: Fresh<'_>| {
             failed = match wait {
@@ -266,7 +269,7 @@ impl Core {
 
     /// Receives a message with all its parts.
     pub(crate) fn recv_parts(&self, wait: Wait) -> Result<Multipart> {
-        let first = if wait == Wait::ByOption { self.recv_fast()? } else { self.recv_message(wait)? };
+        let first = self.recv_message(wait)?;
         let mut is_followed = self.is_followed(&first);
         let mut parts = Multipart::with_one(first);
         while is_followed {

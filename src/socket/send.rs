@@ -436,16 +436,16 @@ impl Core {
                 if socket.send_part(part, sndmore | dontwait) {
                     return Ok(());
                 }
-                if index == 0 {
-                    self.check_fast(socket)?;
-                } else {
-                    let errno = socket.errno();
+                let errno = socket.errno();
+                if index > 0 {
                     // The fast path has left no note of the parts before.
                     self.note_part(true);
-                    // libzmq says once that the peer has gone. The next part would begin a message.
-                    if errno != Errno::EINTR {
-                        return Err(errno);
-                    }
+                }
+                match wait {
+                    // A second try is wrong here: libzmq says once that the peer has gone, and the next part begins a message.
+                    Wait::No if errno != Errno::EINTR => return Err(errno),
+                    Wait::No => {}
+                    _ => self.check_fast(socket)?,
                 }
                 self.send_part(part, more, wait)
             };
