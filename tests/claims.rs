@@ -27,7 +27,7 @@ impl Repository {
         Repository(files)
     }
 
-    /// The text of a file. A path without a known folder in front is that of a file in `tests/`.
+    /// The text of a file. The path begins with a folder of [`Repository::read`], or is relative to `tests/`.
     fn file(&self, path: &str) -> Option<&str> {
         self.0.get(path).or_else(|| self.0.get(&format!("tests/{path}"))).map(String::as_str)
     }

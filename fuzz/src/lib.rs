@@ -1,4 +1,4 @@
-//! What the fuzz targets share: how an input is divided, and a peer that must be served all the time.
+//! `Input` and `Bystander`: an input that is read from its front, and two sockets that must work during each attack.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ use crate::run::{LONGEST_WAIT, endure, many_or_few};
 
 const TEST: &str = "tasks::tasks_cancelled_at_random_lose_nothing";
 
-/// What a task has sent and received.
+/// The numbers of messages that a task has sent and received.
 #[derive(Default)]
 struct Done {
     sent: AtomicU64,

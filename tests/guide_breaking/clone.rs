@@ -55,7 +55,7 @@ struct Observer {
     subtree: &'static str,
     number: u32,
     made: u32,
-    /// The keys that have values for ever.
+    /// The keys that it has seen whose values do not expire.
     seen: BTreeSet<Message>,
     ended: BTreeMap<Message, u32>,
 }

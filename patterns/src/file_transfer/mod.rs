@@ -25,8 +25,8 @@
 //!   It gives up if no chunk comes for 10 seconds ([`Client::patience`]). Its error says how far it came, and
 //!   [`Client::fetch_from`] goes on from there.
 //! - **A client that dies**: the server drops its chunks. A client that is started again goes on where it wants.
-//! - **A slow client, and a client that does not read**: the server waits for nobody. It has the mark of the connection
-//!   in memory for each client, and waits with the client's further requests until there is room.
+//! - **A slow client, and a client that does not read**: it does not hold up the server. The server keeps as many
+//!   chunks in memory as the mark of the connection allows, and reads the client's further requests when there is room.
 //! - **A server that drops chunks**, as the guide's can: the client asks beyond the end of the file too, and the number of
 //!   replies then shows that chunks are missing. After a new connection it asks for the last chunk again, which is another
 //!   one if chunks are missing. It fails, and never reports a wrong file as complete if its chunks differ.

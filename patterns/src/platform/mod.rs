@@ -1,4 +1,4 @@
-//! What differs between systems. Each system has a module, and all modules have the same names.
+//! The functions that differ between systems. Each system has a module, and all modules have the same names.
 
 #[cfg(unix)]
 mod unix;

@@ -78,7 +78,7 @@ pub struct ClientMachine {
 
 #[derive(Debug)]
 struct Unconfirmed {
-    /// The order in which updates were made.
+    /// Its place in the order of all updates of this client.
     number: u64,
     update: KvMsg,
     sent_at: Instant,
@@ -357,7 +357,7 @@ impl ClientMachine {
         }
     }
 
-    /// Sends the updates again that have waited for `time`, in the order in which they were made.
+    /// Sends each update that has waited for `time` once more, the oldest update first.
     fn resend(&mut self, now: Instant, time: Duration, actions: &mut VecDeque<ClientAction>) {
         let due = |waits: &&mut Unconfirmed| later(waits.sent_at, time) <= now;
         let mut due: Vec<_> = self.unconfirmed.values_mut().filter(due).collect();
