@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -11,50 +10,19 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::counting::{Counting, of_thread};
 use common::pair;
 use zmq::{Context, Message, Pair, PollEvents, PollItem, Poller, Pull, Push, Timers, poll};
 use zmq_patterns::{Ended, Reactor};
-
-thread_local! {
-    /// Allocations of this thread: tests run side by side, and each must see its own.
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-fn count() {
-    // A thread that is ending has no counter any more, and runs no test.
-    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-}
-
-// SAFETY: the system allocator does all the work. The counter is a plain thread-local number, and counting does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 /// The number of allocations that `work` makes on this thread.
 fn allocations<R>(work: impl FnOnce() -> R) -> (usize, R) {
-    let before = COUNT.get();
+    let before = of_thread();
     let result = work();
-    (COUNT.get() - before, result)
+    (of_thread() - before, result)
 }
 
 /// Asserts that `work` allocates nothing in 100 runs, after a first run that may allocate.
@@ -260,7 +228,7 @@ fn reactor_allocates_nothing_per_event() {
             let (ticks, received) = (calls.get().0, calls.get().1 + 1);
             calls.set((ticks, received));
             match received {
-                10 => first.set(COUNT.get()),
+                10 => first.set(of_thread()),
                 200 => reactor.stop(),
                 _ => {}
             }
@@ -268,7 +236,7 @@ fn reactor_allocates_nothing_per_event() {
         })
         .unwrap();
     assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-    assert_eq!(COUNT.get() - first.get(), 0, "allocations in {:?} calls", calls.get());
+    assert_eq!(of_thread() - first.get(), 0, "allocations in {:?} calls", calls.get());
 }
 
 #[deadline::test]

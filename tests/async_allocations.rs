@@ -1,53 +1,29 @@
-//! Messages allocate nothing in a task, also if it waits. Allocations of the whole process are counted, so this file has one
-//! test. libzmq's own are not counted. The reactor of async-io allocates at each wake-up, so these are tasks of Tokio.
+//! Messages allocate nothing in a task, also if it waits. libzmq's own allocations are not counted. The reactor of async-io
+//! allocates at each wake-up, so these are tasks of Tokio, and their runtime has one thread.
 #![cfg(feature = "tokio")]
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use common::counting::{Counting, of_thread};
 use zmq::aio::{AsyncSocket, Runtime};
 use zmq::{Context, Dealer, Message, Socket};
-
-static COUNT: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: the system allocator does all the work, and counting does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The allocations of 1000 runs, after 1000 that may allocate: Tokio allocates when a task first gives way.
+/// The allocations of 1000 runs, after 1000 that may allocate. Tokio allocates when a task first gives way.
 async fn allocations(mut work: impl AsyncFnMut()) -> usize {
+    tokio::task::yield_now().await;
     for _ in 0..1000 {
         work().await;
     }
-    let before = COUNT.load(Ordering::SeqCst);
+    let before = of_thread();
     for _ in 0..1000 {
         work().await;
     }
-    COUNT.load(Ordering::SeqCst) - before
+    of_thread() - before
 }
 
 fn pair(context: &Context, transport: &str) -> (Socket<'static, Dealer>, Socket<'static, Dealer>) {

@@ -1,39 +1,14 @@
-//! A monitor allocates nothing for an event, in the thread that receives it or in its own. Allocations of the whole process
-//! are counted, so this file has one test. libzmq's own are not counted.
+//! A monitor allocates nothing for an event, in the thread that receives it or in its own. The monitor's thread
+//! counts too, so this file has one test. libzmq's own allocations are not counted.
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use common::counting::{Counting, of_process};
 use zmq::monitor::{Event, Events, Options};
 use zmq::{Context, Monitor, Router};
-
-static COUNT: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: the system allocator does all the work, and counting does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: the caller's promise is the same.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -60,9 +35,9 @@ fn visits(monitor: &Monitor, address: SocketAddr, count: usize) {
 
 #[deadline::test]
 fn event_costs_no_allocation() {
-    let counted = COUNT.load(Ordering::SeqCst);
+    let counted = of_process();
     drop(std::hint::black_box(Box::new(1)));
-    assert!(COUNT.load(Ordering::SeqCst) > counted, "the counter counts");
+    assert!(of_process() > counted, "the counter counts");
 
     #[cfg(not(feature = "draft"))]
     let options = [Options::default()];
@@ -77,8 +52,8 @@ fn event_costs_no_allocation() {
         assert!(matches!(monitor.next_event(None).unwrap().unwrap().event(), Event::Listening { .. }));
         // The first visits make all allocations that are made once.
         visits(&monitor, address, 10);
-        let before = COUNT.load(Ordering::SeqCst);
+        let before = of_process();
         visits(&monitor, address, 100);
-        assert_eq!(COUNT.load(Ordering::SeqCst) - before, 0, "allocations for 300 events");
+        assert_eq!(of_process() - before, 0, "allocations for 300 events");
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+pub mod counting;
 #[cfg(unix)]
 pub mod descriptors;
 #[cfg(unix)]
