@@ -22,7 +22,7 @@ pub enum Patches {
     None,
     /// Those below 1000, for faults that corrupt memory, abort, freeze, leak, or let somebody in.
     Safety,
-    /// All, also those for faults that lose, mix or reorder messages.
+    /// All, also those for faults that lose, mix or reorder messages, and for speed.
     #[default]
     All,
 }
@@ -195,4 +195,5 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1041-xsub-reconnects-in-mid-message"
     "1043-heartbeat-at-mark"
     "1044-router-handover-unread"
+    "2001-queue-in-cache-lines"
 };

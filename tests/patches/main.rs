@@ -51,6 +51,8 @@ mod ws;
 mod ws_engine;
 mod xpub;
 mod xsub;
+#[cfg(target_os = "linux")]
+mod ypipe;
 
 #[cfg(target_os = "linux")]
 use std::net::{Ipv4Addr, UdpSocket};

@@ -1,0 +1,17 @@
+//! ypipe_t: the queue between two threads, of which pipes and mailboxes are made.
+
+use std::path::Path;
+use std::process::Command;
+
+/// The compiler works out where the fields are, so it says whether they are apart.
+#[deadline::test(patches = [2001])]
+fn reader_and_writer_of_a_queue_use_different_cache_lines() {
+    let sources = Path::new(linked::INCLUDE).with_file_name("source");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ypipe-{}.cpp", std::process::id()));
+    std::fs::write(&file, include_str!("ypipe.cpp")).unwrap();
+    let mut compiler = Command::new(std::env::var_os("CXX").unwrap_or_else(|| "c++".into()));
+    compiler.args(["-std=c++11", "-fsyntax-only", "-fno-access-control", "-Wno-invalid-offsetof"]);
+    let output = compiler.arg("-I").arg(sources.join("src")).arg(&file).output().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
