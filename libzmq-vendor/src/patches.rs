@@ -196,4 +196,5 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1043-heartbeat-at-mark"
     "1044-router-handover-unread"
     "2001-queue-in-cache-lines"
+    "2002-signaler-without-getpid"
 };

@@ -38,6 +38,8 @@ mod req_pair;
 mod router;
 mod session;
 mod session_close;
+#[cfg(target_os = "linux")]
+mod signaler;
 mod socket_base;
 #[cfg(feature = "draft")]
 mod socket_poller;

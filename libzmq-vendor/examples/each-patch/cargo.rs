@@ -35,6 +35,8 @@ pub struct Program {
     pub path: PathBuf,
     /// The arguments of the linker.
     pub linker: Vec<String>,
+    /// The sources of its libzmq. A test of a patch may look at them instead of calling them.
+    pub source: PathBuf,
 }
 
 impl Workspace {
@@ -69,7 +71,7 @@ impl Workspace {
             if let (Some(name), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str()) {
                 let path = PathBuf::from(path);
                 let note = notes.join(path.file_name().ok_or("a program without a name")?).join("linked");
-                found.insert(name.to_owned(), Program { linker: lines(&note)?, path });
+                found.insert(name.to_owned(), Program { linker: lines(&note)?, source: source.clone(), path });
             }
         }
         let mut units = Vec::new();
@@ -102,6 +104,7 @@ impl Program {
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             // glibc then overwrites memory that is freed, which makes its use visible.
             .env("MALLOC_PERTURB_", "165")
+            .env("LIBZMQ_SOURCE", &self.source)
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(stderr)

@@ -61,7 +61,7 @@ impl Variant {
         let mut arguments = program.linker.clone();
         set_output(&mut arguments, &path)?;
         run(Command::new("cc").args(&self.objects).args(&arguments))?;
-        Ok(Program { path, linker: arguments })
+        Ok(Program { path, linker: arguments, source: self.directory.join("source") })
     }
 }
 

@@ -1,0 +1,38 @@
+//! signaler_t: the wake-ups of mailboxes.
+
+use std::thread;
+
+use zmq::{Dealer, Message};
+
+use crate::common::descriptors::fail_system_call;
+use crate::common::{DEADLINE, context, skip_unless};
+
+/// Without the patch a signaler takes a thread in which `getpid` fails for a forked child, and wakes nobody.
+#[deadline::test(patches = [2002])]
+fn messages_are_exchanged_without_calls_of_getpid() {
+    let context = context();
+    let (client, server) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+    client.connect(&server.bind("inproc://echo").unwrap()).unwrap();
+    thread::scope(|scope| {
+        let echo = scope.spawn(move || {
+            while let Some(message) = server.within(DEADLINE / 4).recv_msg().unwrap() {
+                if message.is_empty() {
+                    return;
+                }
+                server.send(message).unwrap();
+            }
+        });
+        scope.spawn(move || {
+            let refused = fail_system_call(libc::SYS_getpid, None, libc::EPERM);
+            if !skip_unless(refused.is_ok(), "this process may not filter its system calls") {
+                for _ in 0..100 {
+                    client.send("ping").unwrap();
+                    let answer = client.within(DEADLINE / 4).recv_msg().unwrap();
+                    assert_eq!(answer.expect("an answer").to_vec(), b"ping");
+                }
+            }
+            client.send(Message::new()).unwrap();
+        });
+        echo.join().unwrap();
+    });
+}
