@@ -23,6 +23,8 @@ mod greetings;
 mod gssapi;
 mod handover;
 mod lb_fq;
+#[cfg(target_os = "linux")]
+mod mailbox;
 #[cfg(feature = "draft")]
 mod mailbox_safe;
 mod marks;
