@@ -4,6 +4,8 @@
 #[path = "async_socket/cancellation.rs"]
 mod cancellation;
 mod common;
+#[path = "async_socket/descriptor.rs"]
+mod descriptor;
 #[cfg(feature = "draft")]
 #[path = "async_socket/draft_kinds.rs"]
 mod draft_kinds;
