@@ -121,8 +121,8 @@
 //!    The system refuses an option of a `vmci://` connection (feature `vmci`; off by default).
 //!    All assertions that can be reached are in
 //!    [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
-//! 2. A socket closes, and a message or heartbeat of its peer comes afterwards: over `tcp://` and `ws://` the system drops
-//!    what it has not transmitted ([`Socket::set_linger`]).
+//! 2. A socket closes, and a message or heartbeat of its peer is still unread in the system, or comes afterwards: over `tcp://`
+//!    and `ws://` the system drops what it has not transmitted ([`Socket::set_linger`]).
 //! 3. The faults that the patches 1011 and 1025 cure. A ROUTER does not serve a peer that comes back before its old messages
 //!    are read. A client of a local port without a server can stay connected to itself.
 //!

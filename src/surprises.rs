@@ -144,7 +144,8 @@
 //! A message to an id without a connection, or to a peer whose queue is full, is gone, and the send returns `Ok`.
 //!
 //! - Why: a ROUTER must not wait for one peer of many. `POLLOUT` is always set.
-//! - Do: set [`Socket::set_router_mandatory`].
+//! - Do: set [`Socket::set_router_mandatory`]. A ROUTER that connects learns the new id of a server that came back when it
+//!   receives, or sends to that id while no message waits: receive first. Without the patch 1030 it never learns the id.
 //!
 //! ```
 //! # fn main() -> zmq::Result<()> {

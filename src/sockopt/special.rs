@@ -103,6 +103,10 @@ impl Core {
 impl<T: SocketType> Socket<'_, T> {
     /// The operations that the socket can do now without waiting: receive, send, both or none.
     ///
+    /// `POLLOUT` of a STREAM, SERVER or PEER, and of a socket with [`Socket::set_xpub_nodrop`], is always set. That of a ROUTER
+    /// with [`Socket::set_router_mandatory`] is set if any peer has room. A send may find no room all the same. A loop that
+    /// tries it again at once takes a whole processor: wait by [`Socket::within`], or for the next signal of [`Socket::fd`].
+    ///
     /// # Errors
     ///
     /// `ETERM` after the context was shut down.

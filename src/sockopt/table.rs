@@ -80,7 +80,8 @@ options! {
     /// [surprises](crate::surprises#the-end-of-a-context-waits-without-end-for-unsent-messages).
     ///
     /// A message counts as sent once the system has it. Over `tcp://` and `ws://` the system drops data that it has not
-    /// transmitted if the peer sends something after the close, such as a heartbeat: a slow peer with
+    /// transmitted if it holds unread data of the peer when the connection is closed, because the socket was at its receive
+    /// mark, or if the peer sends something afterwards, such as a heartbeat: a slow peer with
     /// [`Socket::set_heartbeat_ivl`](crate::Socket::set_heartbeat_ivl) can lose the last messages. A socket that awaits the
     /// peer's answer before it closes loses none.
     "ZMQ_LINGER" = ZMQ_LINGER: Int by (OrDefault<Milliseconds> => Option<Duration>), [linger] [set_linger], SocketType,
