@@ -197,5 +197,5 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1044-router-handover-unread"
     "2001-queue-in-cache-lines"
     "2002-signaler-without-getpid"
-    "2003-mailbox-without-commands"
+    "2003-mailbox-without-poll"
 };

@@ -62,7 +62,6 @@ fn recv_reads_commands_after_an_interrupted_call() {
             libc::SYS_ppoll,
         ];
         assert_eq!(sink.recv_msg().unwrap(), "of the first peer");
-        // Without a command there is no system call.
         idle.connect("inproc://sink").unwrap();
         if !calls.into_iter().all(|call| fail_system_call(call, None, libc::EINTR).is_ok()) {
             return None;
@@ -73,7 +72,10 @@ fn recv_reads_commands_after_an_interrupted_call() {
             let rc = unsafe { zmq::sys::zmq_recv(handle, [0_u8; 4].as_mut_ptr().cast(), 4, zmq::sys::ZMQ_DONTWAIT) };
             rc == -1
         });
-        assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EINTR), "after {calls:?} calls");
+        // With patch 2003 a look makes no call that can be interrupted.
+        if let Some(calls) = calls {
+            assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EINTR), "after {calls} calls");
+        }
         Some(sink)
     });
     let Some(sink) = interrupted.join().unwrap() else {
