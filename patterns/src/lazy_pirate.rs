@@ -31,6 +31,16 @@ pub enum TryEvent<'a> {
 
 /// A client whose requests are answered or fail in bounded time, even if servers die: the guide's Lazy Pirate, as one call.
 ///
+/// ```text
+///  LazyPirate                                REP, ROUTER or queue
+///    DEALER --- request, [][body] ------------> |
+///      |    <-- reply, [][body] --------------- |
+///      |
+///    no reply in time: the socket is closed, and the next try has a new one
+///      |
+///    DEALER --- the same request -------------> |   the same endpoint, or the next one
+/// ```
+///
 /// `LazyPirate` sends a request again if no reply comes in time, up to a given number of times, each time over a new socket.
 /// The old socket is dropped with every reply that may still arrive there, so a late reply is never taken for the reply to a
 /// later request. With several endpoints each try goes to the next one. The next request begins with the endpoint that
@@ -39,7 +49,25 @@ pub enum TryEvent<'a> {
 /// The sockets are DEALERs that send and receive the empty frame of a REQ in front, so servers see the REQ of the guide. A REQ
 /// receives one message for each request, even if that one is no reply. A DEALER goes on waiting for the reply.
 ///
-/// A request that is sent again may be served twice: its server may have died, or been slow, after serving it.
+/// # What it survives
+///
+/// - **A server that dies, hangs, is restarted or cut off**, if it or another one answers a later try.
+/// - **All servers dead**: the request fails after all tries, and its error has the request.
+/// - **Late replies, second replies, and messages that are no reply**: they are dropped.
+///
+/// # What it does not survive
+///
+/// - **Requests that must be served once only.** A request that is sent again may be served twice: its server may have died, or
+///   been slow, after serving it.
+/// - **Servers that are slower than the time-out.** Each try asks them once more, and none gets its reply. Set the time-out
+///   longer than the longest work.
+/// - **The end of the client**: nothing is stored.
+///
+/// # What it costs
+///
+/// While requests are answered, it costs what a REQ costs: one socket, which is kept. A try without reply costs a new socket and
+/// connection. A request takes at most the [time-out](LazyPirate::timeout) for each of its tries, 7.5 seconds by default. One
+/// request is under way at a time.
 ///
 /// ```
 /// use std::time::Duration;

@@ -38,6 +38,12 @@
 //!   What it changes elsewhere must be guarded there.
 //! - Without a witness: a link between the nodes that is cut while clients reach both.
 //!
+//! # What it costs
+//!
+//! A second machine, which does no work until the first one dies. A state message of one byte each way for each heartbeat. A
+//! failover takes the expiry time and a try of the client, and each client waits for it. A request is not sent to the other
+//! node, so it costs no more than without a pair. The costs of a witness are [below](#with-a-witness).
+//!
 //! # Never two active nodes
 //!
 //! The guide asks for a dedicated link between the nodes. Exactly, with the heartbeat `h` and the expiry time `x`, both nodes

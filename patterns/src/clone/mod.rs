@@ -60,10 +60,17 @@
 //! Each update goes to each client that follows its key. In model six, an update waits for one round trip to the passive server.
 //! A heartbeat each second, and one more for each subtree that is followed.
 //!
+//! A server has its map in memory, each client its copy, and while a snapshot comes the copy before it too. Nothing bounds
+//! the map: each client can add keys, up to 255 bytes long, and values of any size. Let only clients that you trust connect
+//! ([`Server::with`] sets the security of all sockets), give values a time to live, and set `ZMQ_MAXMSGSIZE`.
+//!
 //! # What the guide's programs do otherwise
 //!
 //! - In C, the end of a snapshot is dropped if the client's queue is full, and the client waits for ever.
-//! - In C, the passive server ends values, too, by a time that it reads as one of 1970.
+//! - In C, the passive server ends values, too, by a time that it reads as one of 1970. It also sends heartbeats.
+//! - In C, the time to live of an update without the property `ttl` is a value that was never set.
+//! - In C, models two to five have no heartbeats, and HUGZ and KTHXBAI have no uuid. Here all models have heartbeats, and
+//!   with five frames the uuid is the id of the server. Clients in C ignore both.
 //! - In C, the passive server follows the publisher of the active one, and misses what is dropped there. So both servers
 //!   of a pair must be of this library; clients may be in C.
 
