@@ -109,7 +109,12 @@ impl<S: EventSource> AsyncEvents<S> {
         Ok(AsyncEvents { registration, source, runtime, in_a_row: AtomicU32::new(0), has_ended: false })
     }
 
-    /// The next event: see [`Monitor::next_event`] and [`Authenticator::next_event`]. No event is lost if the future is dropped.
+    /// The next event: see [`Monitor::next_event`] and [`Authenticator::next_event`].
+    ///
+    /// # Cancel safety
+    ///
+    /// An event is taken when the future is ready. If the future is dropped before, no event is lost. The same holds for the
+    /// futures of the [`Stream`].
     ///
     /// # Errors
     ///

@@ -130,7 +130,11 @@ impl<F: SocketType, B: SocketType, C: SocketType> AsyncProxy<F, B, C> {
         Ok(AsyncProxy { frontend, backend, capture, lanes })
     }
 
-    /// Forwards messages until it fails. It may be dropped and called again: no message is lost.
+    /// Forwards messages until it fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped and called again: a message that was received and not sent stays in the proxy, and no message is lost.
     ///
     /// # Errors
     ///

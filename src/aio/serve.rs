@@ -25,7 +25,10 @@ use crate::thread::panic_text;
 /// asked, when it is ready. The ROUTER drops the reply to a client that has left. With `ZMQ_ROUTER_MANDATORY`, a client that does
 /// not read holds up the replies of all.
 ///
-/// If the future is dropped, the requests that it has taken are not answered: end it by `until`.
+/// # Cancel safety
+///
+/// A request is taken from libzmq whole or not at all. If the future is dropped, the requests that it has taken are not answered:
+/// end it by `until`.
 ///
 /// # Errors
 ///
@@ -145,6 +148,11 @@ impl AsyncAuthenticator {
     /// Decides about clients, up to `at_once` at the same time, until the future `until` is ready.
     ///
     /// A malformed request is denied. If the closure or its future panics, the verdict is [`Verdict::failed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the requests that it has taken are not decided: the handshakes of their clients end by
+    /// `ZMQ_HANDSHAKE_IVL`, and the clients connect again. End it by `until`. Requests that were not taken wait for the next call.
     ///
     /// # Errors
     ///

@@ -84,6 +84,11 @@ impl<T: CanMultipart> WholeMessage<T> for Multipart {
 ///
 /// It ends after the context was shut down. Any other error is an item. The stream goes on after it, unless the error lasts:
 /// `ECANCELED` after the end of the runtime, `ENOTSOCK` in a forked child, `EPROTO` of a socket that conflates.
+///
+/// # Cancel safety
+///
+/// A message is taken from libzmq when a future such as that of `StreamExt::next` is ready. If the future is dropped before, no
+/// message is lost.
 pub struct AsyncStream<T: SocketType, M> {
     receiver: AsyncReceiver<T>,
     has_ended: bool,
@@ -165,6 +170,13 @@ impl<T: SocketType, M> fmt::Debug for AsyncStream<T, M> {
 /// `start_send` stores one message, and `poll_ready` and `poll_flush` hand it to libzmq, waiting for room. A flushed message is
 /// in libzmq's queue, as after [`AsyncSender::send`]. `poll_close` flushes too, and the sink takes no message afterwards; the
 /// socket closes when its halves are dropped.
+///
+/// # Cancel safety
+///
+/// A future such as that of `SinkExt::send` gives the sink its message before it waits for room. If the future is dropped then,
+/// the message stays in the sink, and is sent whole by the next send or flush; [`AsyncSink::into_sender`] gives it back. If the
+/// future is dropped while it waits for the message before, its own message is dropped with it. With [`AsyncSender::send`] a
+/// dropped future sends nothing.
 pub struct AsyncSink<T: SocketType, M> {
     sender: AsyncSender<T>,
     unsent: Option<M>,

@@ -9,7 +9,9 @@ use crate::timers::Timers;
 /// Waits until a timer expires, by the runtime's own timers, and executes the timers that have expired: see
 /// [`Timers::execute`]. Returns their number. Without timers it never ends.
 ///
-/// If the future is dropped, no timer is lost.
+/// # Cancel safety
+///
+/// Timers are executed when the future is ready. If the future is dropped before, no timer is lost.
 ///
 /// # Errors
 ///
