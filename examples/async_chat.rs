@@ -58,6 +58,8 @@ type People = BTreeMap<Vec<u8>, String>;
 /// Passes each line on to all others. The messages to the host are `[join][name]`, `[say][line]` and `[leave]`.
 async fn host(context: &Context, endpoint: &str) -> common::Result {
     let hub = context.owned_socket(Router)?;
+    // At the end, the program waits this long for one who does not read.
+    hub.set_linger(Duration::from_secs(1))?;
     // A send to one whose connection has ended fails.
     hub.set_router_mandatory(true)?;
     hub.bind(endpoint)?;
@@ -81,8 +83,8 @@ async fn host(context: &Context, endpoint: &str) -> common::Result {
             (b"leave", Some(name)) => {
                 people.remove(&id[..]);
                 tell(&mut hub, &mut people, None, &format!("({name} has left)"));
-                // The farewell is an empty message. If this fails, the connection has ended.
-                let _ = hub.send_multipart([&id[..], b""]).await;
+                // The farewell is an empty message. One who does not read, or whose connection has ended, misses it.
+                hub.with(|hub| drop(hub.now().send_multipart([&id[..], b""])));
                 if people.is_empty() {
                     return Ok(());
                 }

@@ -32,7 +32,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zmq::aio::{AsyncReceiver, AsyncSender, AsyncSocket, Runtime};
 use zmq::{Context, Dealer, Message, Multipart};
 
@@ -77,7 +77,14 @@ async fn main() -> common::Result {
     let mut ctrl_c = signal(SignalKind::interrupt())?;
     loop {
         tokio::select! {
-            accepted = listener.accept() => drop(tokio::spawn(serve(gateway.clone(), accepted?.0))),
+            accepted = listener.accept() => match accepted {
+                Ok((connection, _)) => drop(tokio::spawn(serve(gateway.clone(), connection))),
+                // For example, HTTP clients have taken all descriptors of the process.
+                Err(error) => {
+                    eprintln!("{error}");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            },
             _ = ctrl_c.recv() => return Ok(()),
             // A half of the socket ends only if it fails.
             Some(ended) = halves.join_next() => return ended?,

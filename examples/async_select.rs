@@ -86,7 +86,11 @@ async fn main() -> common::Result {
                         // The pause stands for the work. Meanwhile nothing is waited for: messages, ticks of the timer
                         // and Ctrl-C stay where they are until the next `select!`.
                         sleep(Duration::from_millis(milliseconds)).await;
-                        results.send("").await?;
+                        // A sink that takes no results must not keep Ctrl-C waiting.
+                        tokio::select! {
+                            sent = results.send("") => sent?,
+                            _ = ctrl_c.recv() => return Ok(()),
+                        }
                         done += 1;
                     }
                     None => eprintln!("not a task: {task:?}"),

@@ -12,7 +12,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use common::guide::{NOTHING, Port, ended, interrupt, kill, names_taken_endpoint};
-use common::{DEADLINE, Process, connected};
+use common::{DEADLINE, Process, connected, text};
 use peers::{FOR_EVER, c, rust};
 use zmq::{Context, Dealer, Push, Rep, Req};
 
@@ -241,6 +241,40 @@ fn async_chat_passes_lines_on_until_the_last_one_has_left() {
     ann.type_all("bye\n");
     assert_eq!(ended(ann), NOTHING);
     assert_eq!(ended(host), NOTHING);
+}
+
+/// The host's queue for one who does not read is full when that one leaves.
+#[deadline::test]
+fn async_chat_host_does_not_wait_for_one_who_leaves_without_reading() {
+    let port = Port::reserve();
+    let host = rust("async_chat", &["--host", "--bind", &port.bind()]);
+    let context = common::context();
+    let join = |name, hwm| {
+        let person = context.socket(Dealer).unwrap();
+        person.set_rcvhwm(hwm).unwrap();
+        person.connect(&port.connect()).unwrap();
+        person.send_multipart(["join", name]).unwrap();
+        person
+    };
+    let ben = join("Ben", 0);
+    let ben_hears = |line: &str| while text(&ben) != line {};
+    ben_hears("(Ben has joined)");
+    let lazy = join("lazy", 1);
+    ben_hears("(lazy has joined)");
+    let ann = join("Ann", 0);
+    ben_hears("(Ann has joined)");
+    for number in 0..3000 {
+        ann.send_multipart(["say", &"x".repeat(10_000)]).unwrap();
+        if number % 500 == 0 {
+            ann.send_multipart(["say", &number.to_string()]).unwrap();
+            ben_hears(&format!("Ann: {number}"));
+        }
+    }
+    lazy.send("leave").unwrap();
+    ben_hears("(lazy has left)");
+    ann.send_multipart(["say", "Is anybody there?"]).unwrap();
+    ben_hears("Ann: Is anybody there?");
+    assert_eq!(interrupt(host), NOTHING);
 }
 
 /// The terminal stays open, so the read of standard input never ends.
