@@ -3,7 +3,7 @@
 //! Chapter: 4, Binary Star Implementation
 //! Original: bstarcli.c
 //! Replaces it: in any pair
-//! Teaches: the clients decide which server is active: they ask the other one when no answer comes
+//! Teaches: the clients decide which server is active: they ask the other one when no answer comes; in C, Ctrl-C has to wait
 //! Arguments: --primary tcp://localhost:5001, --backup tcp://localhost:5002, --timeout 1000, --settle 2000, --pause 1000,
 //!     --count
 //! Other files: common/mod.rs

@@ -3,7 +3,7 @@
 //! Chapter: 4, Binary Star Implementation
 //! Original: bstarsrv.c
 //! Replaces it: in any pair
-//! Teaches: a state machine that decides by its peer's states and its clients' requests, in a loop over two sockets
+//! Teaches: a state machine that decides by its peer and its clients; in C, a primary that starts serves although its backup does
 //! Arguments: --primary, --backup, --primary-frontend tcp://*:5001, --backup-frontend tcp://*:5002,
 //!     --primary-state tcp://*:5003, --backup-state tcp://*:5004, --primary-peer tcp://localhost:5003,
 //!     --backup-peer tcp://localhost:5004, --heartbeat 1000

@@ -3,7 +3,7 @@
 //! Chapter: 5, Representing State as Key-Value Pairs
 //! Original: clonecli1.c
 //! Replaces it: in any pair
-//! Teaches: a map that updates make; it lacks what was published before, and what was lost
+//! Teaches: a map that updates make; it lacks what was published before, and what was lost; in C, Ctrl-C is missed at times
 //! Arguments: --endpoint tcp://localhost:5556, --count
 //! Other files: common/mod.rs
 //! Ends: on Ctrl-C

@@ -3,7 +3,7 @@
 //! Chapter: 5, Republishing Updates from Clients
 //! Original: clonecli3.c
 //! Replaces it: in any pair
-//! Teaches: an update comes back from the server before the client applies it
+//! Teaches: an update comes back from the server before the client applies it; in C, a lost update stays lost
 //! Arguments: --snapshots tcp://localhost:5556, --publisher tcp://localhost:5557, --updates tcp://localhost:5558,
 //!     --pause 1000, --count
 //! Other files: common/mod.rs, common/clone.rs

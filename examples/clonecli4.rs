@@ -3,7 +3,7 @@
 //! Chapter: 5, Working with Subtrees
 //! Original: clonecli4.c
 //! Replaces it: in any pair
-//! Teaches: less to send and to store: the client has the keys with its prefix alone
+//! Teaches: less to send and to store: the client has the keys with its prefix alone; in C, a lost update stays lost
 //! Arguments: --snapshots tcp://localhost:5556, --publisher tcp://localhost:5557, --updates tcp://localhost:5558,
 //!     --pause 1000, --count
 //! Other files: common/mod.rs, common/clone.rs

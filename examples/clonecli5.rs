@@ -3,7 +3,7 @@
 //! Chapter: 5, Ephemeral Values
 //! Original: clonecli5.c
 //! Replaces it: in any pair
-//! Teaches: a property of a message: the time to live of its value
+//! Teaches: a property of a message: the time to live of its value; in C, a lost update stays lost
 //! Arguments: --snapshots tcp://localhost:5556, --publisher tcp://localhost:5557, --updates tcp://localhost:5558,
 //!     --pause 1000, --count
 //! Other files: common/mod.rs, common/clone.rs

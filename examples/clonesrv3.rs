@@ -3,7 +3,7 @@
 //! Chapter: 5, Republishing Updates from Clients
 //! Original: clonesrv3.c
 //! Replaces it: in any pair
-//! Teaches: one process gives all updates their order, so that all clients agree
+//! Teaches: one process gives all updates their order, so that all clients agree; in C, a message of another form breaks it
 //! Arguments: --snapshots tcp://*:5556, --publisher tcp://*:5557, --updates tcp://*:5558
 //! Other files: common/mod.rs, common/clone.rs
 //! Ends: on Ctrl-C

@@ -3,7 +3,7 @@
 //! Chapter: 5, Working with Subtrees
 //! Original: clonesrv4.c
 //! Replaces it: in any pair
-//! Teaches: a subtree is a prefix, of the keys of a snapshot and of a subscription
+//! Teaches: a subtree is a prefix, of the keys of a snapshot and of a subscription; in C, a client of model three stops it
 //! Arguments: --snapshots tcp://*:5556, --publisher tcp://*:5557, --updates tcp://*:5558
 //! Other files: common/mod.rs, common/clone.rs
 //! Ends: on Ctrl-C

@@ -3,7 +3,7 @@
 //! Chapter: 5, Using a Reactor
 //! Original: clonesrv5.c
 //! Replaces it: in any pair
-//! Teaches: the deletion is an update like any other, made by the server alone; a reactor for timers and sockets
+//! Teaches: the deletion is an update like any other, made by the server alone; in C, values without an end may end
 //! Arguments: --snapshots tcp://*:5556, --publisher tcp://*:5557, --updates tcp://*:5558
 //! Other files: common/mod.rs, common/clone.rs
 //! Ends: on Ctrl-C

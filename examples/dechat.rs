@@ -3,7 +3,7 @@
 //! Chapter: 8, A Self-Healing P2P Network in 30 Seconds
 //! Original: dechat.c
 //! Replaces it: in any pair
-//! Teaches: peers that connect to every address of their network, so that no peer needs a list of the others
+//! Teaches: peers that connect to every address of their network, so that no peer needs a list of the others; C aborts without input
 //! Arguments: --interface tcp://127.0.0.1:9000, --network tcp://127.0.0.1:9000, --username guest
 //! Other files: common/mod.rs
 //! Ends: by itself

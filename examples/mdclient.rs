@@ -3,7 +3,7 @@
 //! Chapter: 4, Service-Oriented Reliable Queuing (Majordomo Pattern)
 //! Original: mdclient.c
 //! Replaces it: in any pair
-//! Teaches: a client names a service, and no worker; a request without reply is sent again
+//! Teaches: a client names a service, and no worker; a request is sent again; in C, a reply of another form ends it
 //! Arguments: --endpoint tcp://localhost:5555, --service echo, --count 100000, --timeout 2500, --retries 2
 //! Other files: common/mod.rs
 //! Ends: by itself

@@ -3,7 +3,7 @@
 //! Chapter: 4, Asynchronous Majordomo Pattern
 //! Original: mdclient2.c
 //! Replaces it: in any pair
-//! Teaches: many requests under way at once: no round trip for each, and no retries
+//! Teaches: many requests under way at once: no round trip for each, and no retries; in C, a reply of another form ends it
 //! Arguments: --endpoint tcp://localhost:5555, --service echo, --count 100000, --timeout 2500
 //! Other files: common/mod.rs
 //! Ends: by itself

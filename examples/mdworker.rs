@@ -3,7 +3,7 @@
 //! Chapter: 4, Service-Oriented Reliable Queuing (Majordomo Pattern)
 //! Original: mdworker.c
 //! Replaces it: in any pair
-//! Teaches: a worker registers, and again when its broker is silent; the type does that, and the program replies
+//! Teaches: a worker registers, and again when its broker is silent; in C, a request of another form ends it
 //! Arguments: --endpoint tcp://localhost:5555, --service echo, --heartbeat 2500, --reconnect 2500, --delay 0, --verbose
 //! Other files: common/mod.rs
 //! Ends: on Ctrl-C
