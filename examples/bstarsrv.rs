@@ -27,6 +27,9 @@ use clap::Parser;
 use zmq::{Context, PollEvents, PollItem, Pub, Router, Sub, interrupt, poll};
 use zmq_patterns::binary_star::{Action, Machine};
 
+/// The number of state messages that are read before a request.
+const STATES_FIRST: usize = 16;
+
 /// Binary Star server: of a pair of them one answers, and the other takes over when the first one dies.
 #[derive(Parser)]
 struct Args {
@@ -67,8 +70,10 @@ fn run(node: &Node) -> common::Result {
     {
         poll(&mut items, tick.saturating_duration_since(Instant::now()))?;
 
-        // The states that have arrived come before a request: the request may make this server active.
-        while let Some(state) = statesub.now().recv_multipart()? {
+        // The states that have arrived come before a request: the request may make this server active. A peer that sends them
+        // without a pause must not keep this server from its clients and its own state.
+        for _ in 0..STATES_FIRST {
+            let Some(state) = statesub.now().recv_multipart()? else { break };
             machine.on_state(Instant::now(), &state, &mut actions);
         }
         if let Some(request) = frontend.now().recv_multipart()?

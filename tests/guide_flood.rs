@@ -97,6 +97,44 @@ fn servers_end_on_ctrl_c_in_a_flood_of_clients() {
     }
 }
 
+/// Workers send heartbeats, and clients requests.
+#[deadline::test]
+fn reliable_servers_end_on_ctrl_c_in_a_flood() {
+    let directory = Directory::new("flood-reliable");
+    for (name, flooded, others, message) in [
+        ("spqueue", "--backend", &["--frontend"][..], &["", "\x01"][..]),
+        ("ppqueue", "--backend", &["--frontend"], &["\x02"]),
+        ("mdbroker", "--endpoint", &[], &["", "MDPW01", "\x04"]),
+        ("flserver3", "--bind", &[], &["PING"]),
+        ("clonesrv4", "--snapshots", &["--publisher", "--updates"], &["ICANHAZ?", "/client/"]),
+        ("bstarsrv", "--primary --backup-peer ipc://nobody --primary-frontend", &["--primary-state"], &["", "1"]),
+        ("bstarsrv2", "--primary --backup-peer ipc://nobody --primary-frontend", &["--primary-state"], &["", "1"]),
+    ] {
+        let (port, ports) = (Port::reserve(), [Port::reserve(), Port::reserve()]);
+        let others = others.iter().zip(&ports).map(|(option, port)| format!(" {option} {}", port.bind()));
+        let program = start(&directory, name, &format!("{flooded} {}{}", port.bind(), others.collect::<String>()));
+        let connect = |peer: &Socket<'_, Dealer>| peer.connect(&port.connect()).unwrap();
+        flood(program, Dealer, connect, &Multipart::from(message));
+    }
+}
+
+/// The other server of the pair publishes its state without a pause.
+#[deadline::test]
+fn binary_star_servers_end_on_ctrl_c_in_a_flood_of_states() {
+    let directory = Directory::new("flood-states");
+    for name in ["bstarsrv", "bstarsrv2"] {
+        let [peer, state, frontend] = [(); 3].map(|()| Port::reserve());
+        let own = format!("--backup-state {} --backup-frontend {}", state.bind(), frontend.bind());
+        let program = start(&directory, name, &format!("--backup --primary-peer {} {own}", peer.connect()));
+        let bind = |publisher: &Socket<'_, XPub>| {
+            publisher.set_xpub_nodrop(true).unwrap();
+            publisher.bind(&peer.bind()).unwrap();
+            publisher.wait_for_subscribers(1, None, &mut Vec::new()).unwrap();
+        };
+        flood(program, XPub, bind, &Multipart::from("1"));
+    }
+}
+
 /// The publisher waits for its subscriber only.
 #[deadline::test]
 fn subscribers_end_on_ctrl_c_in_a_flood_of_updates() {
