@@ -53,9 +53,38 @@ fn client(side: Side, model: u32, ports: &Ports, count: &str) -> Process {
         }
         C => {
             let [snapshots, publisher, updates] = ports.connect();
-            let subtree = if model == 3 { "" } else { "/client/" };
+            let subtree = if model < 4 { "" } else { "/client/" };
             c("clonecli", &[&model.to_string(), &snapshots, &publisher, &updates, subtree, count])
         }
+    }
+}
+
+/// Servers of models one and two make the updates, and clients only receive them.
+#[deadline::test]
+fn clone_clients_and_servers_of_models_one_and_two_speak_to_c() {
+    for model in 1..=2 {
+        // Model one has no snapshots, and its only endpoint another name.
+        let arguments = |endpoints: [String; 3]| match model {
+            1 => vec!["--endpoint".to_owned(), endpoints[1].clone()],
+            _ => arguments("", endpoints)[..4].to_vec(),
+        };
+        let ports = Ports::reserve();
+        let serving = start(&format!("clonesrv{model}"), &arguments(ports.bind()), &[]);
+        let mut lines = ended(client(C, model, &ports, "20"));
+        assert_eq!(lines.pop().unwrap(), "done");
+        assert_eq!(lines.len(), model as usize - 1, "{lines:?}");
+        let printed = interrupt(serving);
+        assert!(printed.iter().all(|line| line.starts_with("I: sending snapshot=")), "{printed:?}");
+
+        let ports = Ports::reserve();
+        let serving = server(C, model, &ports);
+        let receiving = start(&format!("clonecli{model}"), &arguments(ports.connect()), &["--count", "20"]);
+        let mut lines = ended(receiving);
+        let last = lines.pop().unwrap();
+        assert!(last.starts_with("20 messages in, ") && last.ends_with(" keys"), "{last}");
+        assert!(lines.iter().all(|line| line.starts_with("I: received snapshot=")), "{lines:?}");
+        assert_eq!(lines.is_empty(), model == 1);
+        drop(kill(serving));
     }
 }
 

@@ -1,7 +1,8 @@
-// Server of the Clone models 3 to 6, for clonecli3.rs to clonecli6.rs: clonesrv MODEL SNAPSHOTS PUBLISHER UPDATES. Prints the
-// number of each update, and serves until it is killed. Models 3 and 4 have three frames, [key][sequence][body], 5 and 6 have
-// five, [key][sequence][uuid][properties][body]. A request is [ICANHAZ?] in model 3, and [ICANHAZ?][subtree] in the others. Model
-// 6 takes updates by a SUB, and sends HUGZ. A message of any other form ends it with status 1.
+// Server of the Clone models, for clonecli1.rs to clonecli6.rs: clonesrv MODEL SNAPSHOTS PUBLISHER UPDATES. Serves until it is
+// killed. In models 1 and 2 it makes an update each millisecond. In the others clients do, and it prints the number of each. Models
+// 1 to 4 have three frames, [key][sequence][body], 5 and 6 have five, [key][sequence][uuid][properties][body]. A request is
+// [ICANHAZ?] in models 2 and 3, and [ICANHAZ?][subtree] in the later ones. Model 6 takes updates by a SUB, and sends HUGZ. A
+// message of any other form ends it with status 1.
 
 #define PROGRAM "clonesrv.c"
 #include "frames.h"
@@ -60,22 +61,29 @@ int main(int argc, char **argv)
     void *updates = zmq_socket(context, model == 6 ? ZMQ_SUB : ZMQ_PULL);
     if (model == 6)
         check(zmq_setsockopt(updates, ZMQ_SUBSCRIBE, "", 0) == 0, "subscription");
-    check(zmq_bind(snapshots, argv[2]) == 0 && zmq_bind(publisher, argv[3]) == 0, "bind");
-    check(zmq_bind(updates, argv[4]) == 0, "bind");
+    check(zmq_bind(publisher, argv[3]) == 0 && (model < 2 || zmq_bind(snapshots, argv[2]) == 0), "bind");
+    check(model < 3 || zmq_bind(updates, argv[4]) == 0, "bind");
     puts("ready");
     fflush(stdout);
 
     unsigned long sequence = 0;
     zmq_pollitem_t items[] = {{snapshots, 0, ZMQ_POLLIN, 0}, {updates, 0, ZMQ_POLLIN, 0}};
     for (;;) {
-        check(zmq_poll(items, 2, 100) >= 0, "poll");
+        check(zmq_poll(items, 2, model < 3 ? 1 : 100) >= 0, "poll");
+        if (model < 3) {
+            struct message update = notice("", ++sequence, frames);
+            update.frames[0].size = (size_t) sprintf(update.frames[0].data, "%lu", sequence % 100);
+            update.frames[2].size = (size_t) sprintf(update.frames[2].data, "value %lu", sequence);
+            send_frames(publisher, &update);
+            store(&update);
+        }
         if (items[0].revents & ZMQ_POLLIN) {
             struct message request = receive(snapshots);
-            check(request.count == (model == 3 ? 2 : 3) && is(&request.frames[1], "ICANHAZ?"), "request");
+            check(request.count == (model < 4 ? 2 : 3) && is(&request.frames[1], "ICANHAZ?"), "request");
             const struct frame *subtree = &request.frames[2];
             for (int number = 0; number < count; number++) {
                 struct frame *key = key_of(&values[number]);
-                if (model == 3 || (key->size >= subtree->size && memcmp(key->data, subtree->data, subtree->size) == 0)) {
+                if (model < 4 || (key->size >= subtree->size && memcmp(key->data, subtree->data, subtree->size) == 0)) {
                     send_frame(snapshots, &request.frames[0], ZMQ_SNDMORE);
                     send_frames(snapshots, &values[number]);
                 }
