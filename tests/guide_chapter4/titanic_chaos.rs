@@ -1,4 +1,4 @@
-//! Titanic while its process, the broker and the workers are killed at random.
+//! Titanic while its process, the broker and the workers are killed and paused at random.
 //!
 //! `ZMQ_CHAOS_SECONDS=600 cargo test --test guide_chapter4 titanic_chaos -- --nocapture` runs it for ten minutes.
 //! `ZMQ_CHAOS_SEED=SEED` begins with the seed of a round that failed.
@@ -13,7 +13,7 @@ use zmq_patterns::titanic::{Client, RequestId, Stored};
 
 use crate::common::guide::{Directory, Port, interrupt, kill};
 use crate::common::rng::{Rng, seed};
-use crate::common::{variable, within_deadline};
+use crate::common::{Process, signal, variable, within_deadline};
 use crate::majordomo::{broker, starting_worker, worker};
 use crate::peers::Side::{C, Rust};
 use crate::titanic;
@@ -21,8 +21,8 @@ use crate::titanic;
 const BEAT: &str = "200";
 const ROUND: Duration = Duration::from_secs(6);
 
-/// Its process, the broker and the workers are killed at random moments while requests are stored, delivered, fetched and
-/// closed. Everything that it has acknowledged is answered by its own reply.
+/// Its process, the broker and the workers are killed and paused at random moments while requests are stored, delivered, fetched
+/// and closed. Everything that it has acknowledged is answered by its own reply.
 #[test]
 fn titanic_answers_all_that_it_acknowledged_although_processes_are_killed() {
     let time = Duration::from_secs(variable("ZMQ_CHAOS_SECONDS").unwrap_or(ROUND.as_secs()));
@@ -46,9 +46,20 @@ fn round(seed: u64) {
         let clients: Vec<_> = (0..4).map(|client| scope.spawn(move || store(client, endpoint, calm))).collect();
         let start = Instant::now();
         let mut kills = [0; 3];
+        let mut pauses = 0;
         let mut serving = titanic::titanic(&port, &directory);
         while start.elapsed() < ROUND {
             thread::sleep(Duration::from_millis(100 + rng.below(900) as u64));
+            if rng.one_in(3) {
+                let worker = workers[rng.below(2)].as_ref();
+                let paused = [Some(&serving), serving_broker.as_ref(), worker][rng.below(3)].map(Process::id);
+                paused.into_iter().for_each(|process| signal(process, libc::SIGSTOP));
+                // Longer than three heartbeats at times: broker and workers then lose each other.
+                thread::sleep(Duration::from_millis(rng.below(700) as u64));
+                paused.into_iter().for_each(|process| signal(process, libc::SIGCONT));
+                pauses += 1;
+                continue;
+            }
             let victim = [0, 0, 0, 1, 2][rng.below(5)];
             match victim {
                 0 => {
@@ -74,6 +85,7 @@ fn round(seed: u64) {
         println!(
             "{acknowledged} requests acknowledged and answered; kills of the Titanic, the broker and workers: {kills:?}"
         );
+        println!("{pauses} pauses of one of them");
         assert!(acknowledged > 0);
         drop(interrupt(serving));
     });
