@@ -2,6 +2,9 @@
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "clone/links.rs"]
+mod links;
 #[path = "clone/machine.rs"]
 mod machine;
 #[path = "clone/sockets.rs"]
