@@ -327,10 +327,13 @@ fn reply_to_a_client_that_has_left_is_counted() {
     let context = Context::new().unwrap();
     let queue = start(&context, Protocol::Paranoid, MANY);
     let worker = queue.bare_worker(&context, Protocol::Paranoid, "worker");
-    let mut client = LazyPirate::new(&context, &queue.frontend).timeout(BEAT).retries(0);
-    client.request("Hello").unwrap_err();
+    let clients = Context::new().unwrap();
+    let client = connected(&clients, Req, &queue.frontend);
+    client.send("Hello").unwrap();
     let request = worker.recv();
-    thread::sleep(4 * BEAT);
+    drop(client);
+    // Then its connection is closed. The queue's I/O thread learns that before it reads the reply.
+    clients.terminate(DEADLINE).unwrap();
     let address = request[0].clone();
     worker.send(request);
     queue.event(|event| *event == QueueEvent::ClientGone(address.clone()));
