@@ -362,7 +362,8 @@ async fn decide(runtime: Runtime, request: ZapRequest) -> Verdict {
     if username == "anna" { Verdict::allow(username) } else { Verdict::deny("unknown") }
 }
 
-#[deadline::test]
+/// The context ends with two clients that were refused and whose message is unsent.
+#[deadline::test(patches = [20])]
 fn authenticator_waits_for_decisions_and_survives_panics() {
     for runtime in RUNTIMES {
         block_on(runtime, async {
