@@ -314,7 +314,7 @@ fn send_without_a_peer_does_not_block_the_executor() {
 }
 
 /// arzmq: two tasks that share a socket mix the parts of their messages.
-#[deadline::test]
+#[deadline::test(patches = [1037])]
 fn messages_of_tasks_that_share_a_socket_are_whole() {
     const COUNT: usize = 100;
     const TASKS: usize = 3;
