@@ -13,6 +13,9 @@ use crate::kind::Kind;
 /// of a single part only: a first part that the SUB did not subscribe to makes libzmq abort the process.
 pub(crate) type SinglePartOnly = Arc<AtomicBool>;
 
+/// Whether any [`SinglePartOnly`] of this process has been set. Until then a send does not lock `Known` to look at the flags.
+pub(crate) static ANY_SINGLE_PART_ONLY: AtomicBool = AtomicBool::new(false);
+
 /// The state that `bind`, `connect`, options and `close` read. `send` and `recv` read `State` instead.
 #[derive(Default)]
 pub(crate) struct Known {

@@ -76,6 +76,33 @@ fn send_and_recv_of_messages_allocate_nothing() {
 }
 
 #[deadline::test]
+fn multipart_messages_of_up_to_four_parts_allocate_nothing() {
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context, "inproc://pair");
+    let content = vec![b'x'; 1024];
+    for size in [0, 33, 34, 1024] {
+        assert_allocates_nothing(|| {
+            left.send_multipart([&content[..size]; 4]).unwrap();
+            let parts = right.recv_multipart().unwrap();
+            left.send_multipart(parts).unwrap();
+            let mut parts = right.now().recv_multipart().unwrap().unwrap();
+            let first = parts.pop_envelope().unwrap();
+            parts.push_front(first);
+            assert!(parts.len() <= 4);
+        });
+    }
+    assert_allocates_nothing(|| {
+        left.send_multipart(["a", "b"]).unwrap();
+        right.recv_multipart().unwrap();
+        left.send_multipart([Message::from("a"), Message::new(), Message::from(&content[..])]).unwrap();
+        right.recv_multipart().unwrap();
+        // Slices have no list, however long they are.
+        assert!(left.now().send_multipart(&[&content[..]; 9][..]).unwrap().is_sent());
+        while right.recv_msg().unwrap().more() {}
+    });
+}
+
+#[deadline::test]
 fn send_and_recv_over_tcp_allocate_nothing() {
     let context = Context::new().unwrap();
     let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());

@@ -542,3 +542,39 @@ fn xsub_checks_every_part_before_the_first_goes_out() {
         assert_eq!(xpub.recv_multipart().unwrap(), ["next"]);
     }
 }
+
+/// libzmq has taken parts of the message when it learns that the peer has left. They are sent as bytes, without a list.
+#[deadline::test(patches = [1026])]
+fn slices_come_back_whole_when_the_peer_leaves_between_them() {
+    // libzmq looks for news of its peers each millisecond or so: the message takes longer.
+    let content = vec![b'x'; 1 << 20];
+    let parts: Vec<&[u8]> = (0..32).map(|start| &content[start..]).collect();
+    let mut delays = (1..=40).map(|step| Duration::from_micros(step * 250)).cycle();
+    let came_back = |delay: Duration| {
+        let context = Context::new().unwrap();
+        let source = context.socket(Push).unwrap();
+        let [first, second] = ["inproc://first", "inproc://second"].map(|name| {
+            let sink = context.socket(Pull).unwrap();
+            sink.bind(name).unwrap();
+            source.connect(name).unwrap();
+            sink
+        });
+        let unsent = thread::scope(|scope| {
+            scope.spawn(move || {
+                thread::sleep(delay);
+                drop(first);
+            });
+            source.now().send_multipart(&parts[..]).unwrap().into_unsent()
+        });
+        // The second peer has room for a message: parts were sent to the first one before.
+        let Some(unsent) = unsent else { return false };
+        assert_eq!(unsent, Multipart::from(&parts));
+        source.send_multipart(unsent).unwrap();
+        source.send_multipart(["whole", "again"]).unwrap();
+        assert_eq!(second.recv_multipart().unwrap(), Multipart::from(&parts));
+        assert_eq!(second.recv_multipart().unwrap(), ["whole", "again"]);
+        assert_eq!(second.now().recv_multipart().unwrap(), None);
+        true
+    };
+    assert!(delays.any(came_back));
+}

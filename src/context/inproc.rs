@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::Inner;
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
-use crate::known::{InprocConnection, SinglePartOnly};
+use crate::known::{ANY_SINGLE_PART_ONLY, InprocConnection, SinglePartOnly};
 use crate::lock::lock;
 use crate::process::uninterrupted;
 use crate::raw::RawSocket;
@@ -99,6 +99,7 @@ impl Inner {
             None => inproc.waiting.entry(name.into()).or_default().single_part_only.clone(),
         };
         if single_part_only {
+            ANY_SINGLE_PART_ONLY.store(true, Ordering::SeqCst);
             flag.store(true, Ordering::SeqCst);
         }
         let connected = connect();

@@ -366,7 +366,7 @@ impl<'a> Lane<'a> {
                     return Err(errno);
                 }
             }
-            let is_followed = self.from.is_followed(&part);
+            let is_followed = self.from.is_followed(&mut part);
             self.parts.push_back(part);
             if !is_followed {
                 return Ok(true);

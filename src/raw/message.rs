@@ -163,9 +163,10 @@ impl RawMessage {
     /// An empty message.
     #[inline(always)]
     pub(crate) fn new() -> RawMessage {
-        let mut message = RawMessage(Msg::uninit(Notes::NONE));
-        message.init();
-        message
+        let mut place = MaybeUninit::uninit();
+        RawMessage::init_in(&mut place);
+        // SAFETY: initialised above.
+        unsafe { place.assume_init() }
     }
 
     /// Makes this an empty message. If it is initialised already, its content is leaked.
@@ -173,6 +174,12 @@ impl RawMessage {
     fn init(&mut self) {
         // SAFETY: the pointer is to 64 writable, aligned bytes. The call cannot fail.
         unsafe { zmq_sys::zmq_msg_init(self.as_mut_ptr()) };
+    }
+
+    /// Makes an empty message in its place, which is not initialised.
+    #[inline(always)]
+    pub(super) fn init_in(place: &mut MaybeUninit<RawMessage>) {
+        Msg::uninit_in(place, Notes::NONE).init();
     }
 
     /// The message, to receive into. Its old content is dropped by the receive.
@@ -289,14 +296,16 @@ impl RawMessage {
         free: zmq_sys::zmq_free_fn,
         hint: *mut c_void,
     ) -> RawMessage {
-        let mut message = ManuallyDrop::new(RawMessage(Msg::uninit(notes)));
+        let mut place = MaybeUninit::uninit();
+        let message = Msg::uninit_in(&mut place, notes);
         let data = data.cast_mut().cast();
         // SAFETY: the pointer is to 64 writable, aligned bytes; `data` comes from a slice and is not null; the rest is
         // the caller's promise.
         if unsafe { zmq_sys::zmq_msg_init_data(message.as_mut_ptr(), data, len, free, hint) } == -1 {
             no_memory();
         }
-        ManuallyDrop::into_inner(message)
+        // SAFETY: initialised above.
+        unsafe { place.assume_init() }
     }
 
     /// The C structure, for calls that put no content into it.
@@ -381,6 +390,22 @@ impl RawMessage {
     #[inline]
     pub(crate) fn more(&self) -> bool {
         self.get(zmq_sys::ZMQ_MORE) == 1
+    }
+
+    /// As [`RawMessage::more`]. No other thread has the message, so its flags are read without a lock.
+    #[inline(always)]
+    pub(crate) fn has_more(&mut self) -> bool {
+        // SAFETY: the message is initialised (type invariant).
+        unsafe { zmq_sys::zmq_msg_more(self.as_mut_ptr()) == 1 }
+    }
+
+    /// Makes `copy` a message that shares this one's content (short ones are copied). Its old content is dropped.
+    #[inline(always)]
+    pub(crate) fn copy_to(&mut self, copy: &mut RawMessage) {
+        copy.forget_notes();
+        // SAFETY: both messages are initialised. The call writes the flags of its source, which no other thread has, and only
+        // fails on a message that is not initialised.
+        unsafe { zmq_sys::zmq_msg_copy(copy.as_mut_ptr(), self.as_mut_ptr()) };
     }
 
     /// Forgets that more parts followed the message that this one is a copy of. A send has failed, and has cleared the MORE

@@ -25,7 +25,7 @@ mod timers;
 
 #[cfg(all(unix, feature = "tokio"))]
 pub(crate) use async_fd::register_with_tokio;
-pub(crate) use by_type::{ByType, by_type};
+pub(crate) use by_type::{ByType, Contents, by_type, contents, push_empty};
 pub(crate) use context::RawContext;
 pub(crate) use global::{KeyText, curve_keypair, curve_public, has, version, z85_decode, z85_encode};
 pub(crate) use handle::{FastCalls, Format, MonitorHandle, OpLock, RawSocket};

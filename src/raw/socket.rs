@@ -156,6 +156,12 @@ impl FastCalls<'_> {
         self.call(handle::MSG_SEND).with(message, 0) != -1
     }
 
+    /// As [`FastCalls::send_bytes`], with flags.
+    #[inline(always)]
+    pub(crate) fn send_bytes_part(self, content: &[u8], flags: c_int) -> bool {
+        self.call(handle::SEND).with(content, flags) != -1
+    }
+
     /// Sends a copy of `content`, without a wait.
     #[inline(always)]
     pub(crate) fn send_bytes_now(self, content: &[u8]) -> Result<(), Errno> {
@@ -178,6 +184,12 @@ impl FastCalls<'_> {
     #[inline(always)]
     pub(crate) fn recv_now(self, message: &mut Fresh<'_>) -> Result<(), Errno> {
         check(self.call(handle::MSG_RECV).with(message.0, zmq_sys::ZMQ_DONTWAIT)).map(drop)
+    }
+
+    /// As [`FastCalls::recv_now`]. False if that failed.
+    #[inline(always)]
+    pub(crate) fn recv_part(self, message: Fresh<'_>) -> bool {
+        self.call(handle::MSG_RECV).with(message.0, zmq_sys::ZMQ_DONTWAIT) != -1
     }
 
     /// As [`RawSocket::recv`].

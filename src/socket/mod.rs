@@ -44,7 +44,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use crate::context::{Closing, Context, EndpointRole, Inner};
 use crate::error::{Errno, Error, Result};
 use crate::kind::Kind;
-use crate::known::{Conflating, Known, Record};
+use crate::known::{ANY_SINGLE_PART_ONLY, Conflating, Known, Record};
 use crate::lock::lock;
 use crate::raw::platform::{AsFd, BorrowedFd, OwnedFd, relay_fd};
 use crate::raw::{NotSync, OpLock, PollItem, RawSocket};
@@ -228,9 +228,11 @@ impl Core {
 
     /// Whether messages of several parts are refused: `ZMQ_CONFLATE` is on at this socket, or at a SUB that connected
     /// to an inproc name of this socket.
+    #[inline]
     fn is_single_part_only(&self) -> bool {
         self.conflates()
-            || self.state.has_inproc_name()
+            || ANY_SINGLE_PART_ONLY.load(Ordering::SeqCst)
+                && self.state.has_inproc_name()
                 && self.known().single_part_only.iter().any(|flag| flag.load(Ordering::SeqCst))
     }
 

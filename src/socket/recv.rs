@@ -10,7 +10,7 @@ use crate::known::Conflating;
 use crate::message::Message;
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
-use crate::raw::{Fresh, RawMessage};
+use crate::raw::{FastCalls, Fresh, RawMessage};
 
 const CALL: &str = "zmq_msg_recv";
 
@@ -267,24 +267,55 @@ impl Core {
         }
     }
 
-    /// Receives a message with all its parts.
+    /// Receives a message with all its parts, each in its place in the list.
     pub(crate) fn recv_parts(&self, wait: Wait) -> Result<Multipart> {
-        let first = self.recv_message(wait)?;
-        let mut is_followed = self.is_followed(&first);
-        let mut parts = Multipart::with_one(first);
-        while is_followed {
-            // The other parts are there already: libzmq delivers messages whole, except on sockets that conflate, which have
-            // no further parts. A call that does not wait is not ended by a signal, which would lose the parts before.
-            let part = parts.push_empty();
-            self.recv_now(&mut part.raw_mut().fresh()).map_err(|errno| self.failed(CALL, errno))?;
-            is_followed = self.is_followed(part);
+        let mut parts = Multipart::with_room(0);
+        let mut part = parts.push_empty();
+        let fast = self.raw.fast_recv();
+        match fast {
+            Some(socket) if wait == Wait::ByOption && socket.recv(part.raw_mut().fresh()) => {}
+            _ => self.recv_first(part, fast, wait)?,
+        }
+        // The other parts are there already: libzmq delivers messages whole, except on sockets that conflate, which have no
+        // further parts. A call that does not wait is not ended by a signal, which would lose the parts before.
+        if let Some(socket) = fast {
+            while part.raw_mut().has_more() {
+                part = parts.push_empty();
+                if !socket.recv_part(part.raw_mut().fresh()) {
+                    self.recv_next(part)?;
+                }
+            }
+        } else {
+            while self.is_followed(part) {
+                part = parts.push_empty();
+                self.recv_next(part)?;
+            }
         }
         Ok(parts)
     }
 
+    /// Receives the first part of a message, unless the fast path has received it.
+    #[inline(never)]
+    fn recv_first(&self, part: &mut Message, fast: Option<FastCalls<'_>>, wait: Wait) -> Result<()> {
+        let received = match (wait, fast) {
+            (Wait::No, _) => self.recv_now(&mut part.raw_mut().fresh()),
+            (Wait::ByOption, Some(socket)) => {
+                self.check_fast(socket).and_then(|()| self.recv_part(part.raw_mut(), wait))
+            }
+            _ => self.recv_part(part.raw_mut(), wait),
+        };
+        received.map_err(|errno| self.failed(CALL, errno))
+    }
+
+    /// Receives a part behind the first one, which has arrived.
+    #[cold]
+    fn recv_next(&self, part: &mut Message) -> Result<()> {
+        self.recv_part(part.raw_mut(), Wait::No).map_err(|errno| self.failed(CALL, errno))
+    }
+
     /// Whether other parts of its message follow a part that was received.
-    pub(crate) fn is_followed(&self, part: &Message) -> bool {
-        part.raw().more() && !self.conflates()
+    pub(crate) fn is_followed(&self, part: &mut Message) -> bool {
+        part.raw_mut().has_more() && !self.conflates()
     }
 
     pub(crate) fn recv_part(&self, part: &mut RawMessage, wait: Wait) -> Result<(), Errno> {

@@ -1,5 +1,7 @@
 //! Sending.
 
+use std::ffi::c_int;
+
 use super::precheck::LONGEST_PREFIX;
 use super::wait::Wait;
 use super::{Core, Socket};
@@ -9,7 +11,7 @@ use crate::kind::{CanMultipart, CanSend, Kind, SocketType};
 use crate::message::{IntoMessage, Message};
 use crate::multipart::{IntoMultipart, Multipart};
 use crate::poll_events::PollEvents;
-use crate::raw::{ByType, RawMessage, by_type};
+use crate::raw::{ByType, Contents, FastCalls, RawMessage, by_type, contents};
 
 const CALL: &str = "zmq_msg_send";
 
@@ -154,6 +156,9 @@ impl<T: SocketType> Socket<'_, T> {
 
     /// Sends a multipart message as a whole: from an array or a `Vec` of parts, or a [`Multipart`].
     ///
+    /// An array of up to four texts or byte slices, or a slice of any number of them, is sent part by part, without an allocation
+    /// for a list. Other parts become a [`Multipart`] first.
+    ///
     /// # Errors
     ///
     /// As [`Socket::send`], with all parts in the error; `EINVAL` for a message of no parts.
@@ -175,7 +180,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend + CanMultipart,
     {
-        self.core().send_parts(parts.into(), Wait::ByOption)
+        self.core().send_multipart(parts, Wait::ByOption)
     }
 
     /// Has libzmq drop the rest of a message whose peer has left, as in C: a send that can wait returns `Ok`. One that does
@@ -357,7 +362,24 @@ impl Core {
         }
     }
 
-    /// Sends a message of several parts whole.
+    /// Sends a multipart message whole. Bytes and texts go to libzmq one by one, without a list and without messages of this
+    /// library: after a failure `parts` still has them.
+    #[inline(always)]
+    pub(crate) fn send_multipart<P: IntoMultipart>(&self, parts: P, wait: Wait) -> Result<(), SendError<Multipart>> {
+        let sent = match contents(&parts) {
+            Some(Contents::Bytes(contents)) => self.send_contents(contents, wait),
+            Some(Contents::Texts(contents)) => self.send_contents(contents, wait),
+            None => Ok(false),
+        };
+        match sent {
+            Ok(true) => Ok(()),
+            Ok(false) => self.send_parts(parts.into(), wait),
+            Err(failed) if failed.begins_again(wait) => self.send_parts(parts.into(), wait),
+            Err(failed) => Err(self.unsent(parts.into(), failed.errno)),
+        }
+    }
+
+    /// Sends a multipart message whole.
     pub(crate) fn send_parts(&self, mut parts: Multipart, wait: Wait) -> Result<(), SendError<Multipart>> {
         if parts.is_empty() {
             return Err(SendError::new(parts, Errno::EINVAL.with_detail(CALL, "a message of no parts")));
@@ -372,15 +394,18 @@ impl Core {
         loop {
             match self.send_whole(&mut parts, false, wait) {
                 Ok(()) => return Ok(()),
-                // The peer has gone in the middle, with the parts that it had received. `parts` is still whole.
-                Err(PartFailed { errno: Errno::EAGAIN, begun: true }) if wait != Wait::No => {}
-                Err(PartFailed { errno, .. }) => {
-                    let named = parts.iter().find(|part| errno == Errno::EMSGSIZE && is_too_long(part.raw()));
-                    let error = self.send_error(errno, named.unwrap_or(&parts[0]));
-                    return Err(SendError::new(parts, error));
-                }
+                Err(failed) if failed.begins_again(wait) => {}
+                Err(failed) => return Err(self.unsent(parts, failed.errno)),
             }
         }
+    }
+
+    /// The error for a multipart message that was not sent.
+    #[cold]
+    fn unsent(&self, parts: Multipart, errno: Errno) -> SendError<Multipart> {
+        let named = parts.iter().find(|part| errno == Errno::EMSGSIZE && is_too_long(part.raw()));
+        let error = self.send_error(errno, named.unwrap_or(&parts[0]));
+        SendError::new(parts, error)
     }
 
     /// Checks that the socket may send a message of one part, or of several. REQ and REP add a part of their own.
@@ -416,61 +441,117 @@ impl Core {
 
     /// Sends a message. `parts` is still whole after a failure, and with `keep`: parts that others follow are sent as copies,
     /// which share their content.
-    pub(crate) fn send_whole(&self, parts: &mut Multipart, keep: bool, wait: Wait) -> Result<(), PartFailed> {
+    pub(crate) fn send_whole(&self, parts: &mut [Message], keep: bool, wait: Wait) -> Result<(), PartFailed> {
         // After its first part a message cannot be taken back.
         if self.kind() == Kind::XSub && parts.iter().any(|part| is_too_long(part.raw())) {
             return Err(PartFailed { errno: Errno::EMSGSIZE, begun: false });
         }
+        let Some((last, others)) = parts.split_last_mut() else { return Ok(()) };
+        let last_index = others.len();
+        let fast = self.fast_parts(wait);
+        let mut copy = RawMessage::new();
+        for (index, part) in others.iter_mut().enumerate() {
+            part.raw_mut().copy_to(&mut copy);
+            self.send_next(&mut copy, fast, index, true, wait)?;
+        }
+        if keep {
+            last.raw_mut().copy_to(&mut copy);
+            self.send_next(&mut copy, fast, last_index, false, wait)?;
+        } else {
+            // libzmq takes the last part, and the message with it, or leaves it here.
+            let sent = self.send_next(last.raw_mut(), fast, last_index, false, wait);
+            sent.inspect_err(|_| last.raw_mut().forget_followed())?;
+        }
+        // A copy that was sent is empty and needs no `zmq_msg_close`.
+        std::mem::forget(copy);
+        self.note_part(false);
+        Ok(())
+    }
+
+    /// Sends the next part of a message.
+    #[inline(always)]
+    fn send_next(
+        &self,
+        part: &mut RawMessage,
+        fast: Option<FastCalls<'_>>,
+        index: usize,
+        more: bool,
+        wait: Wait,
+    ) -> Result<(), PartFailed> {
+        match fast {
+            Some(socket) if socket.send_part(part, flags_of_part(index, more, wait)) => Ok(()),
+            _ => self.send_refused(part, fast, index, more, wait),
+        }
+    }
+
+    /// Sends a message of bytes or texts, of which libzmq makes copies; false if no part was sent: `send_parts` sends it, or has
+    /// the error.
+    #[inline(always)]
+    fn send_contents<C: AsRef<[u8]>>(&self, parts: &[C], wait: Wait) -> Result<bool, PartFailed> {
+        let Some(socket) = self.fast_parts(wait) else { return Ok(false) };
+        if parts.is_empty() || self.check_parts(parts.len() > 1).is_err() {
+            return Ok(false);
+        }
         let last = parts.len() - 1;
-        let fast = self.raw.fast_send();
-        for (index, part) in parts.iter_mut().enumerate() {
+        for (index, part) in parts.iter().enumerate() {
             let more = index < last;
-            // After an accepted first part the others have room, or the peer has gone: waiting does not help.
-            let wait = if index > 0 { Wait::No } else { wait };
-            let send = |part: &mut RawMessage| {
-                let sndmore = if more { zmq_sys::ZMQ_SNDMORE } else { 0 };
-                let Some(socket) = fast.filter(|_| matches!(wait, Wait::ByOption | Wait::No)) else {
-                    return self.send_part(part, more, wait);
-                };
-                let dontwait = if wait == Wait::No { zmq_sys::ZMQ_DONTWAIT } else { 0 };
-                if socket.send_part(part, sndmore | dontwait) {
-                    return Ok(());
+            if !socket.send_bytes_part(part.as_ref(), flags_of_part(index, more, wait)) {
+                if index == 0 {
+                    return match self.check_fast(socket) {
+                        // A signal does not end a call that does not wait.
+                        Err(errno) if wait != Wait::No => Err(PartFailed { errno, begun: false }),
+                        _ => Ok(false),
+                    };
                 }
-                let errno = socket.errno();
-                if index > 0 {
-                    // The fast path has left no note of the parts before.
-                    self.note_part(true);
-                }
-                match wait {
-                    // A second try is wrong here: libzmq says once that the peer has gone, and the next part begins a message.
-                    Wait::No if errno != Errno::EINTR => return Err(errno),
-                    Wait::No => {}
-                    _ => self.check_fast(socket)?,
-                }
-                self.send_part(part, more, wait)
-            };
-            let sent = if more || keep {
-                let mut copy = part.raw().copy();
-                // A copy that is sent is empty and needs no `zmq_msg_close`.
-                send(&mut copy).map(|()| std::mem::forget(copy))
-            } else {
-                // libzmq takes the last part, and the message with it, or leaves it here.
-                send(part.raw_mut()).inspect_err(|_| part.raw_mut().forget_followed())
-            };
-            match sent {
-                Ok(()) => {}
-                Err(Errno::ECONNRESET) if index > 0 => {
-                    return Err(PartFailed { errno: Errno::EAGAIN, begun: true });
-                }
-                Err(Errno::EAGAIN) if index > 0 => {
-                    self.finish_aborted_message(more);
-                    return Err(PartFailed { errno: Errno::EAGAIN, begun: true });
-                }
-                Err(errno) => return Err(PartFailed { errno, begun: index > 0 }),
+                self.send_refused(&mut RawMessage::copy_of(part.as_ref()), Some(socket), index, more, wait)?;
             }
         }
         self.note_part(false);
-        Ok(())
+        Ok(true)
+    }
+
+    /// The fast path, if the parts of a message may take it. There the socket is not in the middle of a message, and no message
+    /// needs a check, except `check_parts`.
+    #[inline(always)]
+    fn fast_parts(&self, wait: Wait) -> Option<FastCalls<'_>> {
+        self.raw.fast_send().filter(|_| matches!(wait, Wait::ByOption | Wait::No))
+    }
+
+    /// Sends a part that the fast path did not send: it is not allowed, or libzmq has refused the part.
+    #[cold]
+    #[inline(never)]
+    fn send_refused(
+        &self,
+        part: &mut RawMessage,
+        fast: Option<FastCalls<'_>>,
+        index: usize,
+        more: bool,
+        wait: Wait,
+    ) -> Result<(), PartFailed> {
+        // After an accepted first part the others have room, or the peer has gone: waiting does not help.
+        let wait = if index > 0 { Wait::No } else { wait };
+        let refused = fast.map_or(Ok(()), |socket| {
+            let errno = socket.errno();
+            if index > 0 {
+                // The fast path has left no note of the parts before.
+                self.note_part(true);
+            }
+            match wait {
+                // A second try is wrong here: libzmq says once that the peer has gone, and the next part begins a message.
+                Wait::No if errno != Errno::EINTR => Err(errno),
+                Wait::No => Ok(()),
+                _ => self.check_fast(socket),
+            }
+        });
+        match refused.and_then(|()| self.send_part(part, more, wait)) {
+            Ok(()) => Ok(()),
+            Err(Errno::ECONNRESET) if index > 0 => Err(PartFailed { errno: Errno::EAGAIN, begun: true }),
+            Err(Errno::EAGAIN) if index > 0 => {
+                self.finish_aborted_message(more);
+                Err(PartFailed { errno: Errno::EAGAIN, begun: true })
+            }
+            Err(errno) => Err(PartFailed { errno, begun: index > 0 }),
+        }
     }
 
     /// Finishes a message whose peer has gone in the middle, for the kinds that discard its parts up to the last one.
@@ -489,9 +570,24 @@ fn is_too_long(message: &RawMessage) -> bool {
     message.len() > 1 + LONGEST_PREFIX && message.content()[0] <= 1
 }
 
+/// C's flags for a part on the fast path. After an accepted first part the others have room, or the peer has gone: waiting does
+/// not help.
+#[inline(always)]
+fn flags_of_part(index: usize, more: bool, wait: Wait) -> c_int {
+    let dontwait = if index > 0 || wait == Wait::No { zmq_sys::ZMQ_DONTWAIT } else { 0 };
+    dontwait | if more { zmq_sys::ZMQ_SNDMORE } else { 0 }
+}
+
 /// A message that was not sent whole.
 pub(crate) struct PartFailed {
     pub(crate) errno: Errno,
     /// Whether libzmq accepted parts before the one that failed.
     begun: bool,
+}
+
+impl PartFailed {
+    /// Whether the message begins again: its peer has gone in the middle, with the parts that it had received.
+    fn begins_again(&self, wait: Wait) -> bool {
+        self.errno == Errno::EAGAIN && self.begun && wait != Wait::No
+    }
 }

@@ -319,6 +319,6 @@ impl<T: SocketType> Within<'_, '_, T> {
     where
         T: CanSend + CanMultipart,
     {
-        TrySend::from_outcome(self.core().send_parts(parts.into(), self.wait()))
+        TrySend::from_outcome(self.core().send_multipart(parts, self.wait()))
     }
 }
