@@ -3,9 +3,13 @@
 //! Two PAIR sockets over inproc in one thread. Each program runs twice under callgrind, with two numbers of messages, and
 //! the difference is the cost of the messages. `cargo bench --bench instructions` prints the table; arguments keep the
 //! rows whose name contains one of them: `cargo bench --bench instructions -- buffer`.
+//!
+//! `cargo bench --bench instructions -- check` compares with the ratios and allocations that `instructions.tsv` records, and
+//! fails if one of them is worse: see CONTRIBUTING.md. With `ZMQ_BLESS=1` it writes the file anew.
 
 mod common;
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::thread;
@@ -15,6 +19,23 @@ use zmq::{Context, Message, Pair, Result};
 
 /// The first argument of a run that is counted.
 const WORK: &str = "work";
+/// The argument for the comparison with the record.
+const CHECK: &str = "check";
+/// The record of [`CHECK`]: path, size, ratio of the instructions to C on the same library, allocations of a message beyond C's.
+const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.tsv");
+/// How much worse than its record a ratio may be.
+const MARGIN: f64 = 1.02;
+/// The paths and sizes that are recorded. At 1 KiB the state of the heap decides, which differs between C and Rust.
+const RECORDED: [(&str, usize); 8] = [
+    ("buffer", 1),
+    ("buffer", 34),
+    ("message", 33),
+    ("buffer-batch", 1),
+    ("message-batch", 1),
+    ("parts", 33),
+    ("parts-on", 33),
+    ("shared", 1 << 20),
+];
 const BATCH: u64 = 100;
 const PARTS: usize = 4;
 /// The goals: the largest ratio to C on the same library, and to C on a stock one.
@@ -39,6 +60,7 @@ fn rows() -> Vec<Row> {
         rows.extend([1].map(|size| Row { path, what, size, has_goal: false }));
     }
     rows.extend([33, 1024].map(|size| Row { path: "parts", what: "message of 4 parts", size, has_goal: false }));
+    rows.extend([33, 1024].map(|size| Row { path: "parts-on", what: "4 parts sent on", size, has_goal: false }));
     for (path, what) in [("shared", "Arc shared, no copy"), ("owned", "zeroed Vec handed over")] {
         rows.extend([1 << 20].map(|size| Row { path, what, size, has_goal: false }));
     }
@@ -65,7 +87,71 @@ fn main() -> ExitCode {
         eprintln!("The instructions are counted by valgrind, which is not installed.");
         return ExitCode::FAILURE;
     }
-    table(&arguments)
+    if arguments == [CHECK] { check() } else { table(&arguments) }
+}
+
+/// Compares with the record.
+fn check() -> ExitCode {
+    if !cfg!(all(zmq_vendored, target_arch = "x86_64", target_os = "linux", target_env = "gnu")) {
+        println!("The record is of the vendored libzmq on x86_64 with Linux and glibc.");
+        return ExitCode::SUCCESS;
+    }
+    let programs = common::programs("instructions.c");
+    let counter = common::compile("allocations.c", "counter", &["-shared", "-fPIC"].map(str::to_owned));
+    let record = std::fs::read_to_string(RECORD).unwrap_or_default();
+    let bless = std::env::var_os("ZMQ_BLESS").is_some();
+    print_row(&["path and size", "Rust/C", "recorded", "allocations", "recorded"].map(str::to_owned));
+
+    let mut lines = String::new();
+    let mut worse = Vec::new();
+    for (path, size) in RECORDED {
+        let row = Row { path, what: path, size, has_goal: false };
+        let ratio = per_message(&programs[0], &row) / per_message(&programs[1], &row);
+        let [ours, in_c] = [0, 1].map(|program| allocations(&programs[program], &row, &counter));
+        // Hundredths: a run makes a few allocations more or fewer.
+        let allocations = ((ours - in_c) * 100.0).round() / 100.0 + 0.0;
+        let key = format!("{path}\t{size}\t");
+        lines.push_str(&format!("{key}{ratio:.3}\t{allocations:.2}\n"));
+        let recorded: Vec<f64> = record
+            .lines()
+            .find_map(|line| line.strip_prefix(&key))
+            .map(|numbers| numbers.split('\t').map(|number| number.parse().expect("a number")).collect())
+            .unwrap_or_default();
+        let former = |index: usize| recorded.get(index).map_or("none".to_owned(), f64::to_string);
+        let name = format!("{path}, {}", shown(size));
+        print_row(&[name.clone(), format!("{ratio:.3}"), former(0), format!("{allocations:.2}"), former(1)]);
+        let is_kept = matches!(recorded[..], [most, few] if ratio <= most * MARGIN && allocations < few + 0.01);
+        if !is_kept {
+            worse.push(name);
+        }
+    }
+    println!();
+    if bless {
+        std::fs::write(RECORD, lines).expect("the record can be written");
+        println!("The record is written.");
+    } else if worse.is_empty() {
+        println!("No ratio is more than 2 % above its record, and no path allocates more.");
+    } else {
+        println!("Worse than the record: {}.", worse.join("; "));
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// The allocations of a message, libzmq's included.
+fn allocations(program: &Program, row: &Row, counter: &Path) -> f64 {
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("instructions.allocations");
+    let [few, many] = message_counts(row).map(|count| {
+        let _ = std::fs::remove_file(&log);
+        let mut command = Command::new(&program.path);
+        common::run(
+            with_arguments(&mut command, program, row, count).env("LD_PRELOAD", counter).env("ALLOCATIONS", &log),
+        );
+        let text = std::fs::read_to_string(&log).expect("a count");
+        text.trim().parse::<f64>().expect("a number of allocations")
+    });
+    let [fewer, more] = message_counts(row);
+    (many - few) / (more - fewer) as f64
 }
 
 fn table(wanted: &[String]) -> ExitCode {
@@ -137,14 +223,18 @@ fn per_message(program: &Program, row: &Row) -> f64 {
 fn instructions(program: &Program, row: &Row, count: u64) -> u64 {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(&program.path);
-    if program.name == "Rust" {
-        command.arg(WORK);
-    }
-    command.args([row.path.to_owned(), row.size.to_string(), count.to_string()]);
-    let output = common::run(&mut command);
+    let output = common::run(with_arguments(&mut command, program, row, count));
     let log = String::from_utf8_lossy(&output.stderr);
     let collected = log.lines().find_map(|line| line.split_once("Collected : ")).expect("callgrind's count");
     collected.1.trim().parse().expect("a number of instructions")
+}
+
+/// The arguments for a run of `count` messages.
+fn with_arguments<'a>(command: &'a mut Command, program: &Program, row: &Row, count: u64) -> &'a mut Command {
+    if program.name == "Rust" {
+        command.arg(WORK);
+    }
+    command.args([row.path.to_owned(), row.size.to_string(), count.to_string()])
 }
 
 macro_rules! one_by_one {
@@ -188,6 +278,13 @@ fn exchange(path: &str, size: usize, count: u64) -> Result<()> {
         "shared" => one_by_one!(count, left.send(shared.clone())?, right.recv_msg()?),
         "owned" => one_by_one!(count, left.send(vec![0u8; size])?, right.recv_msg()?),
         "parts" => one_by_one!(count, left.send_multipart([&content[..]; PARTS])?, right.recv_multipart()?),
+        "parts-on" => {
+            let mut parts = zmq::Multipart::from([&content[..]; PARTS]);
+            for _ in 0..count {
+                left.send_multipart(parts)?;
+                parts = right.recv_multipart()?;
+            }
+        }
         _ => panic!("no such path: {path}"),
     }
     Ok(())

@@ -80,16 +80,38 @@ static void send_parts (void)
     }
 }
 
+/* Receives a whole message, as recv_multipart does: all parts are there before the first one is closed. */
+static int recv_whole (zmq_msg_t *parts)
+{
+    int count = 0, more = 1;
+    while (more && count < PARTS) {
+        zmq_msg_init (&parts[count]);
+        check (zmq_msg_recv (&parts[count], right, 0) >= 0, "zmq_msg_recv");
+        more = zmq_msg_more (&parts[count++]);
+    }
+    return count;
+}
+
 static void recv_parts (void)
 {
-    int more = 1;
-    while (more) {
-        zmq_msg_t message;
-        zmq_msg_init (&message);
-        check (zmq_msg_recv (&message, right, 0) >= 0, "zmq_msg_recv");
-        more = zmq_msg_more (&message);
-        zmq_msg_close (&message);
+    zmq_msg_t parts[PARTS];
+    const int count = recv_whole (parts);
+    for (int part = 0; part < count; part++)
+        zmq_msg_close (&parts[part]);
+}
+
+/* Sends the parts of the last message on, and receives them. */
+static void send_on (void)
+{
+    static zmq_msg_t parts[PARTS];
+    static int count;
+    if (count == 0) {
+        send_parts ();
+        count = recv_whole (parts);
     }
+    for (int part = 0; part < count; part++)
+        check (zmq_msg_send (&parts[part], left, part + 1 < count ? ZMQ_SNDMORE : 0) >= 0, "zmq_msg_send");
+    count = recv_whole (parts);
 }
 
 #define ONE_BY_ONE(send, recv)                      \
@@ -135,6 +157,9 @@ int main (int argc, char **argv)
         ONE_BY_ONE (send_owned, recv_message)
     } else if (strcmp (path, "parts") == 0) {
         ONE_BY_ONE (send_parts, recv_parts)
+    } else if (strcmp (path, "parts-on") == 0) {
+        for (long i = 0; i < count; i++)
+            send_on ();
     } else if (strcmp (path, "shared") == 0) {
         ONE_BY_ONE (send_shared, recv_message)
     } else {
