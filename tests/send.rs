@@ -379,23 +379,21 @@ fn messages_come_back_after_a_shutdown() {
 
 #[deadline::test]
 fn shutdown_ends_a_send_that_waits() {
-    for send in [
-        |socket: &Socket<'_, Push>| assert_eq!(assert_failed(socket.send(letter()), Errno::ETERM), letter()),
-        |socket: &Socket<'_, Push>| {
+    type Send = fn(&Socket<'_, Push>);
+    let sends: [(Option<Duration>, Send); 4] = [
+        (None, |socket| assert_eq!(assert_failed(socket.send(letter()), Errno::ETERM), letter())),
+        (None, |socket| {
             let failed = socket.within(LONG).send(letter()).unwrap_err();
             assert_eq!((failed.error().errno(), failed.message()), (Errno::ETERM, &letter()));
-        },
-        |socket: &Socket<'_, Push>| {
-            assert_eq!(assert_failed(socket.send_multipart(letters()), Errno::ETERM), letters());
-        },
-        |socket: &Socket<'_, Push>| {
-            socket.set_sndtimeo(Some(LONG)).unwrap();
-            assert_eq!(assert_failed(socket.send_multipart(letters()), Errno::ETERM), letters());
-        },
-    ] {
+        }),
+        (None, |socket| assert_eq!(assert_failed(socket.send_multipart(letters()), Errno::ETERM), letters())),
+        (Some(LONG), |socket| assert_eq!(assert_failed(socket.send_multipart(letters()), Errno::ETERM), letters())),
+    ];
+    for (timeout, send) in sends {
         let context = Context::new().unwrap();
         thread::scope(|scope| {
             let socket = context.socket(Push).unwrap();
+            socket.set_sndtimeo(timeout).unwrap();
             scope.spawn(move || send(&socket));
             // The outcome is the same if the thread waits already and if it begins to wait now.
             thread::sleep(Duration::from_millis(5));
