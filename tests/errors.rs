@@ -4,7 +4,7 @@ mod common;
 
 use std::error::Error as StdError;
 use std::io;
-use std::process::{Command, Termination};
+use std::process::Termination;
 
 use common::pair;
 use zmq::{Context, Errno, Error, Message, Multipart, RecvStringError, Rep, Req, SendError};
@@ -118,7 +118,7 @@ fn main_that_returns_an_error_prints_its_text() {
         let _ = returned.report();
         return;
     }
-    let output = Command::new(std::env::current_exe().unwrap())
+    let output = common::this_program()
         .args(["--exact", "main_that_returns_an_error_prints_its_text", "--nocapture"])
         .env(ROLE, "")
         .output()

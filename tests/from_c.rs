@@ -116,7 +116,7 @@ fn test(name: &str, run: impl FnOnce() + Send + 'static) -> Trial {
 /// A command that runs a program.
 fn command(side: Side, name: &'static str) -> Command {
     let mut command = match side {
-        Rust => Command::new(std::env::current_exe().unwrap()),
+        Rust => common::this_program(),
         C => Command::new(c(name)),
     };
     // A program in C passes the variable on to a worker in Rust.

@@ -4,7 +4,6 @@ mod common;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
 
 use zmq::{Context, Dealer, Message, Multipart, Rep, Req, Router};
 
@@ -138,7 +137,7 @@ fn dump_writes_to_standard_error() {
         Multipart::from(["address", "", "body"]).dump();
         return;
     }
-    let output = Command::new(std::env::current_exe().unwrap())
+    let output = common::this_program()
         .args(["--exact", "dump_writes_to_standard_error", "--nocapture"])
         .env(ROLE, "")
         .output()

@@ -6,7 +6,6 @@ mod combinations;
 mod common;
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -179,7 +178,7 @@ fn child() {
 
 /// Runs an attack in a child. Returns the end of its output if the child died.
 fn death_of(name: &str) -> Option<String> {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut command = common::this_program();
     command.args(["--exact", "child", "--nocapture"]).env(ATTACK, name);
     let mut process = Process::spawn(&mut command);
     let lines = process.rest();

@@ -34,7 +34,7 @@ fn printed(test: &str, environment: &[(&str, &str)], print: impl FnOnce()) -> Op
         write!(output, "{END}").unwrap();
         return None;
     }
-    let output = Command::new(std::env::current_exe().unwrap())
+    let output = common::this_program()
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(ROLE, "")
         .envs(environment.iter().copied())
