@@ -122,7 +122,8 @@ pub(crate) fn share_address(socket: &socket2::Socket) -> io::Result<()> {
 
 /// The local date and time: year, month, day, hour, minute, second.
 pub(crate) fn local_time() -> [i32; 6] {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as libc::time_t);
+    // The seconds are a time_t, a name that libc deprecates on musl.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as _);
     let mut local = MaybeUninit::<libc::tm>::zeroed();
     // SAFETY: a pointer to a whole value, and one that may be written.
     unsafe { libc::localtime_r(&raw const now, local.as_mut_ptr()) };
