@@ -1,18 +1,22 @@
 //! The file descriptors that this process may have, and system calls that fail in it: for tests that run `in_own_process`.
 
-use std::ffi::{c_int, c_ulong};
 use std::fs::File;
-use std::io;
-use std::mem::offset_of;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::{
+    ffi::{c_int, c_ulong},
+    io,
+    mem::offset_of,
+};
 
 /// Sets the soft limit of file descriptors. Descriptors that are open already stay open.
 pub fn limit_descriptors(count: u64) {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a valid pointer.
     assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);
-    limit.rlim_cur = count;
+    // The type is signed on FreeBSD.
+    limit.rlim_cur = count as _;
     // SAFETY: as above.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
 }
