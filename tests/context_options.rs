@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
@@ -326,6 +325,7 @@ fn context_ends_with_unsent_messages_if_it_is_not_blocky() {
     drop(context);
 }
 
+#[cfg(target_os = "linux")]
 #[deadline::test]
 fn names_of_threads_begin_with_the_prefix() {
     if skip_unless(cfg!(zmq_vendored), "this libzmq may not name its threads") {
@@ -339,7 +339,7 @@ fn names_of_threads_begin_with_the_prefix() {
         let _socket = context.socket(Pair).unwrap();
         // The last character of the longer names is cut off. Threads name themselves once they run.
         common::eventually("every thread has its name", || {
-            let of_context: BTreeSet<String> = common::thread_names()
+            let of_context: std::collections::BTreeSet<String> = common::thread_names()
                 .iter()
                 .filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned))
                 .collect();

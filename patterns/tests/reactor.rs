@@ -520,8 +520,9 @@ fn reactor_ends_when_any_signal_handler_ends_a_wait() {
         let context = Context::new().unwrap();
         context.set_interruptible(true);
         let socket = context.socket(Pull).unwrap();
+        // As a number, because musl's type is a pointer, which threads may not share.
         // SAFETY: no preconditions.
-        let this_thread = unsafe { libc::pthread_self() };
+        let this_thread = unsafe { libc::pthread_self() } as usize;
         for waits_in_handler in [false, true] {
             let mut reactor = Reactor::new().unwrap();
             if waits_in_handler {
@@ -535,7 +536,7 @@ fn reactor_ends_when_any_signal_handler_ends_a_wait() {
                     // A handler that runs before the wait begins does not end it.
                     while !has_ended.load(Ordering::SeqCst) {
                         // SAFETY: the thread waits until this one has ended.
-                        unsafe { libc::pthread_kill(this_thread, libc::SIGUSR1) };
+                        unsafe { libc::pthread_kill(this_thread as libc::pthread_t, libc::SIGUSR1) };
                         thread::sleep(SHORT);
                     }
                 });
