@@ -341,7 +341,7 @@ fn proxy_hands_over_a_request_when_capturing_it_fails() {
 
 /// A message whose parts take many milliseconds to send.
 fn long_message() -> Multipart {
-    (0..50_000).map(|number| Message::from(&format!("{number}"))).collect()
+    (0..200_000).map(|number| Message::from(&format!("{number}"))).collect()
 }
 
 /// Sends the long message three times, and gives the shortest time.

@@ -415,6 +415,7 @@ fn pub_serves_waiting_sub_beside_a_closed_one() {
 #[deadline::test(patches = [40])]
 fn router_knows_the_routing_ids_of_waiting_sockets() {
     let context = Context::new().unwrap();
+    let mut open = None;
     for (id, closes) in [("first", true), ("second", false)] {
         let dealer = context.owned_socket(Dealer).unwrap();
         dealer.set_routing_id(id).unwrap();
@@ -423,7 +424,7 @@ fn router_knows_the_routing_ids_of_waiting_sockets() {
         if closes {
             drop(dealer);
         } else {
-            std::mem::forget(dealer);
+            open = Some(dealer);
         }
     }
     let router = context.socket(Router).unwrap();
@@ -433,6 +434,7 @@ fn router_knows_the_routing_ids_of_waiting_sockets() {
     ids.sort();
     assert_eq!(ids, [b"first".to_vec(), b"second".to_vec()]);
     router.send_multipart(["second", "answer"]).unwrap();
+    assert_eq!(open.unwrap().recv_msg().unwrap(), "answer");
 }
 
 /// With the patch a PAIR that is closed and did not linger leaves its place to the next one.
