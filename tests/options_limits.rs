@@ -1,9 +1,8 @@
 //! Every option at the size limits of the C type that its row states, through the C interface. The buffers are exactly
-//! as large as the length says, so that AddressSanitizer or valgrind sees a read or a write beyond:
+//! as large as the length says, so that AddressSanitizer sees a read or a write beyond:
 //!
 //! ```sh
-//! cargo test --features draft --test options_limits --no-run   # prints the program's path
-//! valgrind --error-exitcode=1 PROGRAM --test-threads 1
+//! .ci/sanitize address options_limits
 //! ```
 
 mod common;
