@@ -462,7 +462,9 @@ fn received_messages_have_the_properties_of_their_connection() {
             if endpoint.starts_with("tcp") {
                 assert_eq!(part.gets("Peer-Address").as_deref(), Some("127.0.0.1"));
             }
-            assert!(part.source_fd().is_some());
+            // musl's getnameinfo refuses a Unix address, and libzmq then gives the message neither descriptor nor address.
+            let is_known = endpoint.starts_with("tcp") || cfg!(not(target_env = "musl"));
+            assert_eq!(part.source_fd().is_some(), is_known);
             for missing in ["socket-type", "Routing-Id", "User-Id", "X-mine", "", "a\0b"] {
                 assert_eq!(part.gets(missing), None, "{missing:?}");
             }

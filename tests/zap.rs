@@ -84,7 +84,8 @@ fn ipc_clients_match_no_network() {
     assert!(!lets_in("lan"));
     assert!(lets_in("denied"));
     authenticator.configure("lan", |policy| policy.allow_local()).unwrap();
-    assert!(lets_in("lan"));
+    // musl's getnameinfo refuses a Unix address, so that libzmq reports no process.
+    assert_eq!(lets_in("lan"), cfg!(not(target_env = "musl")));
 }
 
 #[deadline::test]

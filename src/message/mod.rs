@@ -310,7 +310,7 @@ impl Message {
     }
 
     /// The descriptor number of the connection that a received message came from. By now it may be closed, or be another
-    /// connection's. `None` for `inproc://`. Deprecated in libzmq.
+    /// connection's. `None` for `inproc://`, and over musl for `ipc://`. Deprecated in libzmq.
     ///
     /// ```
     /// assert_eq!(zmq::Message::from("not received").source_fd(), None);
