@@ -12,7 +12,7 @@ use zmq_sys::zmq_msg_t;
 
 #[cfg(feature = "draft")]
 use super::outcome::check;
-use super::outcome::last_errno;
+use super::outcome::{last_errno, succeeded};
 use crate::error::Errno;
 
 use shared::{Msg, Notes};
@@ -215,7 +215,7 @@ impl RawMessage {
         let mut place = MaybeUninit::uninit();
         let message = Msg::uninit_in(&mut place, Notes::OWN);
         // SAFETY: the pointer is to 64 writable, aligned bytes.
-        if unsafe { zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), content.len()) } == -1 {
+        if !succeeded(unsafe { zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), content.len()) }) {
             no_memory();
         }
         // SAFETY: the message has `content.len()` writable bytes, which no other code knows yet.
@@ -301,7 +301,7 @@ impl RawMessage {
         let data = data.cast_mut().cast();
         // SAFETY: the pointer is to 64 writable, aligned bytes; `data` comes from a slice and is not null; the rest is
         // the caller's promise.
-        if unsafe { zmq_sys::zmq_msg_init_data(message.as_mut_ptr(), data, len, free, hint) } == -1 {
+        if !succeeded(unsafe { zmq_sys::zmq_msg_init_data(message.as_mut_ptr(), data, len, free, hint) }) {
             no_memory();
         }
         // SAFETY: initialised above.
@@ -472,7 +472,7 @@ impl MessageWriter {
     pub(crate) fn new(size: usize) -> Result<MessageWriter, Errno> {
         let mut message = ManuallyDrop::new(RawMessage(Msg::uninit(Notes::OWN)));
         // SAFETY: the pointer is to 64 writable, aligned bytes.
-        if unsafe { zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), size) } == -1 {
+        if !succeeded(unsafe { zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), size) }) {
             return Err(last_errno());
         }
         Ok(MessageWriter { message: ManuallyDrop::into_inner(message), written: 0 })

@@ -15,7 +15,13 @@ pub(super) fn last_errno() -> Errno {
 /// Reads the return code of a function that returns -1 on failure.
 #[inline]
 pub(super) fn check(rc: c_int) -> Result<c_int, Errno> {
-    if rc == -1 { Err(last_errno()) } else { Ok(rc) }
+    if succeeded(rc) { Ok(rc) } else { Err(last_errno()) }
+}
+
+/// As [`check`], for a caller that reads the error number later, or knows it.
+#[inline(always)]
+pub(super) fn succeeded(rc: c_int) -> bool {
+    rc != -1
 }
 
 /// Reads the return code of a function that returns a number of bytes or items, and -1 on failure.

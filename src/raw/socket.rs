@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::handle::{self, FastCalls, OpLock, RawSocket};
 #[cfg(feature = "draft")]
 use super::outcome::id;
-use super::outcome::{check, last_errno, len};
+use super::outcome::{check, last_errno, len, succeeded};
 use super::{Fresh, RawMessage};
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
@@ -147,19 +147,19 @@ impl FastCalls<'_> {
     /// Sends a copy of `content`. False if that failed: [`FastCalls::errno`] has the error.
     #[inline(always)]
     pub(crate) fn send_bytes(self, content: &[u8]) -> bool {
-        self.call(handle::SEND).with(content, 0) != -1
+        succeeded(self.call(handle::SEND).with(content, 0))
     }
 
     /// As [`RawSocket::send`].
     #[inline(always)]
     pub(crate) fn send(self, message: &mut RawMessage) -> bool {
-        self.call(handle::MSG_SEND).with(message, 0) != -1
+        succeeded(self.call(handle::MSG_SEND).with(message, 0))
     }
 
     /// As [`FastCalls::send_bytes`], with flags.
     #[inline(always)]
     pub(crate) fn send_bytes_part(self, content: &[u8], flags: c_int) -> bool {
-        self.call(handle::SEND).with(content, flags) != -1
+        succeeded(self.call(handle::SEND).with(content, flags))
     }
 
     /// Sends a copy of `content`, without a wait.
@@ -177,7 +177,7 @@ impl FastCalls<'_> {
     /// As [`RawSocket::send`], with flags.
     #[inline(always)]
     pub(crate) fn send_part(self, part: &mut RawMessage, flags: c_int) -> bool {
-        self.call(handle::MSG_SEND).with(part, flags) != -1
+        succeeded(self.call(handle::MSG_SEND).with(part, flags))
     }
 
     /// As [`RawSocket::recv`], without a wait.
@@ -189,20 +189,20 @@ impl FastCalls<'_> {
     /// As [`FastCalls::recv_now`]. False if that failed.
     #[inline(always)]
     pub(crate) fn recv_part(self, message: Fresh<'_>) -> bool {
-        self.call(handle::MSG_RECV).with(message.0, zmq_sys::ZMQ_DONTWAIT) != -1
+        succeeded(self.call(handle::MSG_RECV).with(message.0, zmq_sys::ZMQ_DONTWAIT))
     }
 
     /// As [`RawSocket::recv`].
     #[inline(always)]
     pub(crate) fn recv(self, message: Fresh<'_>) -> bool {
-        self.call(handle::MSG_RECV).with(message.0, 0) != -1
+        succeeded(self.call(handle::MSG_RECV).with(message.0, 0))
     }
 
     /// As [`RawSocket::recv_into`].
     #[inline(always)]
     pub(crate) fn recv_into(self, buffer: &mut [u8]) -> Option<usize> {
         let rc = self.call(handle::RECV).with(buffer, 0);
-        (rc != -1).then_some(rc as usize)
+        succeeded(rc).then_some(rc as usize)
     }
 }
 
