@@ -17,7 +17,7 @@ use std::process::Command;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::{Process, TCP, alone, eventually, role};
+use common::{Process, TCP, alone, eventually, role, run_by};
 use zmq::{Context, Multipart};
 use zmq_patterns::majordomo::{self, Broker, Worker};
 use zmq_patterns::titanic::{Client, ClientError, Event, RequestId, Service, Store, StoreError, Stored};
@@ -243,12 +243,9 @@ fn store_tells_errors_of_the_file_system() {
 fn store_loses_nothing_when_the_disk_is_full() {
     const TEST: &str = "store_loses_nothing_when_the_disk_is_full";
     if role().is_none() {
-        let this = alone(TEST, "limited");
         let mut limited = Command::new("sh");
         limited.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""]);
-        limited.arg(this.get_program()).args(this.get_args());
-        limited.envs(this.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        return Process::spawn(&mut limited).succeeds();
+        return Process::spawn(&mut run_by(limited, &alone(TEST, "limited"))).succeeds();
     }
     let directory = Directory::new("full");
     let store = directory.store();

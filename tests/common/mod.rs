@@ -9,6 +9,8 @@ pub mod descriptors;
 pub mod forked;
 #[cfg(unix)]
 pub mod guide;
+#[cfg(target_os = "linux")]
+pub mod namespaces;
 pub mod proxy;
 mod python;
 pub mod rng;
@@ -226,6 +228,13 @@ pub fn this_program() -> Command {
     let mut command = Command::new(emulator);
     command.args(words).arg(program);
     command
+}
+
+/// `command`, with its arguments and environment, as the last arguments of `runner`.
+pub fn run_by(mut runner: Command, command: &Command) -> Command {
+    runner.arg(command.get_program()).args(command.get_args());
+    runner.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    runner
 }
 
 /// The command that runs the named test of this file alone, in a process of its own. [`role`] returns `role` there.

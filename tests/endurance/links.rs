@@ -1,15 +1,15 @@
 //! A link between two network namespaces that is cut and healed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use zmq::{Context, Dealer, Multipart, PollEvents, PollItem, Pub, Router, Socket, SocketType, Sub, poll};
 
+use crate::common::namespaces::{ip, lacks_namespaces, link_to, within};
 use crate::common::rng::Rng;
-use crate::common::{Process, alone, context, role, skip_unless};
+use crate::common::{Process, alone, context, role};
 use crate::flow::{number_of, numbered};
 use crate::run::{LONGEST_WAIT, die_with_parent, endure_by};
 
@@ -18,8 +18,7 @@ const TEST: &str = "links::subscriptions_and_messages_flow_again_after_a_link_is
 /// The role of the process at the far end.
 const FAR: &str = "far";
 
-/// The ends of the link and their addresses.
-const LINK: &str = "link add name near type veth peer name far";
+/// The addresses of the ends of the link.
 const NEAR_ADDRESS: &str = "10.99.0.1";
 const FAR_ADDRESS: &str = "10.99.0.2";
 
@@ -38,25 +37,6 @@ fn subscriptions_and_messages_flow_again_after_a_link_is_healed() {
         None if lacks_namespaces() => {}
         _ => endure_by(|command| within("-rn", &command), TEST, round),
     }
-}
-
-/// The command in a namespace that `unshare` makes.
-fn within(namespace: &str, command: &Command) -> Command {
-    let mut outer = Command::new("unshare");
-    outer.arg(namespace).arg(command.get_program()).args(command.get_args());
-    outer.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    outer
-}
-
-fn lacks_namespaces() -> bool {
-    let works = Command::new("unshare").args(["-rn", "ip"]).args(LINK.split(' ')).output();
-    let works = works.is_ok_and(|output| output.status.success());
-    skip_unless(works, "unshare and ip make no link between network namespaces here")
-}
-
-fn ip(arguments: &str) {
-    let output = Command::new("ip").args(arguments.split(' ')).output().unwrap();
-    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A socket whose connections end within half a second after the link is cut.
@@ -232,10 +212,7 @@ fn round(rng: &mut Rng) {
     let mut far = Process::spawn(&mut within("-n", &alone(TEST, FAR)));
     // From here on the process is in its namespace.
     while far.line() != "far: ready" {}
-    ip(LINK);
-    ip(&format!("link set far netns {}", far.id()));
-    ip(&format!("addr add {NEAR_ADDRESS}/24 dev near"));
-    ip("link set near up");
+    link_to(&far, NEAR_ADDRESS);
     far.type_line(&format!("ip addr add {FAR_ADDRESS}/24 dev far"));
     far.type_line("ip link set far up");
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::process::{Command, exit};
+use std::process::exit;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -14,8 +14,9 @@ use zmq::{Context, Message, Result, Socket, SocketType};
 use zmq_patterns::binary_star::{Role, Timing, Witness};
 use zmq_patterns::clone::{Client, ClientEvent, Endpoints, KvMsg, Map, Model, Pair, Server, ServerEvent};
 
+use crate::common::namespaces::{ip, lacks_namespaces, link_to, within};
 use crate::common::rng::{Rng, seed};
-use crate::common::{DEADLINE, Process, alone, length, role, skip_unless};
+use crate::common::{DEADLINE, Process, alone, length, role};
 
 const SEED: &str = "ZMQ_SEED";
 /// The time for which the link is cut again and again, without `ZMQ_ENDURANCE_SECONDS`.
@@ -27,7 +28,6 @@ const LONGEST_CUT: usize = 1600;
 /// The roles of the processes at the two ends of the link, and their addresses.
 const ROLES: [&str; 2] = ["near", "far"];
 const ADDRESSES: [&str; 2] = ["10.98.0.1", "10.98.0.2"];
-const LINK: &str = "link add name near type veth peer name far";
 
 /// No other program has ports of the namespaces: the first of a server's three, and those of the pair.
 const SERVER: u16 = 7001;
@@ -71,25 +71,6 @@ fn cut_links(test: &str, in_pair: bool) {
             process.succeeds();
         }
     }
-}
-
-fn lacks_namespaces() -> bool {
-    let works = Command::new("unshare").args(["-rn", "ip"]).args(LINK.split(' ')).output();
-    let works = works.is_ok_and(|output| output.status.success());
-    skip_unless(works, "unshare and ip make no link between network namespaces here")
-}
-
-/// The command in a namespace that `unshare` makes.
-fn within(namespace: &str, command: &Command) -> Command {
-    let mut outer = Command::new("unshare");
-    outer.arg(namespace).arg(command.get_program()).args(command.get_args());
-    outer.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    outer
-}
-
-fn ip(arguments: &str) {
-    let output = Command::new("ip").args(arguments.split(' ')).output().unwrap();
-    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Ends a connection within half a second after the link is cut.
@@ -341,10 +322,7 @@ fn near(test: &str, in_pair: bool) {
     let mut far = Process::spawn(&mut within("-n", &alone(test, ROLES[1])));
     // From here on the process is in its namespace.
     while far.line() != "far: ready" {}
-    ip(LINK);
-    ip(&format!("link set far netns {}", far.id()));
-    ip(&format!("addr add {}/24 dev near", ADDRESSES[0]));
-    ip("link set near up");
+    link_to(&far, ADDRESSES[0]);
     ip("link set lo up");
     far.type_line(&format!("addr add {}/24 dev far", ADDRESSES[1]));
     far.type_line("link set far up");

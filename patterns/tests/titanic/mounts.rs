@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use zmq_patterns::titanic::{ClientError, Store, StoreError, Stored};
 
-use crate::common::{Process, alone, role, skip_unless};
+use crate::common::{Process, alone, role, run_by, skip_unless};
 use crate::{Directory, Serving, add, answered};
 
 /// Runs the body in a process of its own, with a file system of 256 KiB that it alone has.
@@ -27,10 +27,7 @@ fn on_small_disk(test: &str, body: impl FnOnce(&Directory)) {
         return;
     }
     let this = alone(test, place.0.join("store").to_str().unwrap());
-    let mut command = mounted();
-    command.arg(this.get_program()).args(this.get_args());
-    command.envs(this.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    Process::spawn(&mut command).succeeds();
+    Process::spawn(&mut run_by(mounted(), &this)).succeeds();
 }
 
 /// A file that takes up the disk until so many bytes are left.
