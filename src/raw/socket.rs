@@ -146,20 +146,14 @@ impl FastCalls<'_> {
 
     /// Sends a copy of `content`. False if that failed: [`FastCalls::errno`] has the error.
     #[inline(always)]
-    pub(crate) fn send_bytes(self, content: &[u8]) -> bool {
-        succeeded(self.call(handle::SEND).with(content, 0))
-    }
-
-    /// As [`RawSocket::send`].
-    #[inline(always)]
-    pub(crate) fn send(self, message: &mut RawMessage) -> bool {
-        succeeded(self.call(handle::MSG_SEND).with(message, 0))
-    }
-
-    /// As [`FastCalls::send_bytes`], with flags.
-    #[inline(always)]
-    pub(crate) fn send_bytes_part(self, content: &[u8], flags: c_int) -> bool {
+    pub(crate) fn send_bytes(self, content: &[u8], flags: c_int) -> bool {
         succeeded(self.call(handle::SEND).with(content, flags))
+    }
+
+    /// As [`RawSocket::send`]. False if that failed.
+    #[inline(always)]
+    pub(crate) fn send(self, message: &mut RawMessage, flags: c_int) -> bool {
+        succeeded(self.call(handle::MSG_SEND).with(message, flags))
     }
 
     /// Sends a copy of `content`, without a wait.
@@ -174,22 +168,10 @@ impl FastCalls<'_> {
         check(self.call(handle::MSG_SEND).with(message, zmq_sys::ZMQ_DONTWAIT)).map(drop)
     }
 
-    /// As [`RawSocket::send`], with flags.
-    #[inline(always)]
-    pub(crate) fn send_part(self, part: &mut RawMessage, flags: c_int) -> bool {
-        succeeded(self.call(handle::MSG_SEND).with(part, flags))
-    }
-
     /// As [`RawSocket::recv`], without a wait.
     #[inline(always)]
     pub(crate) fn recv_now(self, message: &mut Fresh<'_>) -> Result<(), Errno> {
         check(self.call(handle::MSG_RECV).with(message.0, zmq_sys::ZMQ_DONTWAIT)).map(drop)
-    }
-
-    /// As [`FastCalls::recv_now`]. False if that failed.
-    #[inline(always)]
-    pub(crate) fn recv_part(self, message: Fresh<'_>) -> bool {
-        succeeded(self.call(handle::MSG_RECV).with(message.0, zmq_sys::ZMQ_DONTWAIT))
     }
 
     /// As [`RawSocket::recv`].

@@ -278,16 +278,9 @@ impl Core {
         }
         // The other parts are there already: libzmq delivers messages whole, except on sockets that conflate, which have no
         // further parts. A call that does not wait is not ended by a signal, which would lose the parts before.
-        if let Some(socket) = fast {
-            while part.raw_mut().has_more() {
-                part = parts.push_empty();
-                if !socket.recv_part(part.raw_mut().fresh()) {
-                    self.recv_next(part)?;
-                }
-            }
-        } else {
-            while self.is_followed(part) {
-                part = parts.push_empty();
+        while self.is_followed(part) {
+            part = parts.push_empty();
+            if fast.is_none_or(|socket| socket.recv_now(&mut part.raw_mut().fresh()).is_err()) {
                 self.recv_next(part)?;
             }
         }

@@ -199,7 +199,7 @@ impl Core {
         match by_type(&mut message) {
             ByType::Bytes(content) => {
                 let Some(socket) = self.raw.fast_send() else { return self.send_slow(message.into(), Ok(())) };
-                if socket.send_bytes(content) {
+                if socket.send_bytes(content, 0) {
                     return Ok(());
                 }
                 let checked = self.check_fast(socket);
@@ -207,7 +207,7 @@ impl Core {
             }
             ByType::Message(content) => {
                 let Some(socket) = self.raw.fast_send() else { return self.send_slow(message.into(), Ok(())) };
-                if socket.send(content.raw_mut()) {
+                if socket.send(content.raw_mut(), 0) {
                     // The message is empty now and needs no `zmq_msg_close`.
                     std::mem::forget(message);
                     return Ok(());
@@ -219,7 +219,7 @@ impl Core {
                 // `into` may use this socket, so it comes before the check.
                 let mut message = message.into();
                 let Some(socket) = self.raw.fast_send() else { return self.send_slow(message, Ok(())) };
-                if socket.send(message.raw_mut()) {
+                if socket.send(message.raw_mut(), 0) {
                     std::mem::forget(message);
                     return Ok(());
                 }
@@ -447,19 +447,19 @@ impl Core {
             return Err(PartFailed { errno: Errno::EMSGSIZE, begun: false });
         }
         let Some((last, others)) = parts.split_last_mut() else { return Ok(()) };
-        let last_index = others.len();
         let fast = self.fast_parts(wait);
+        let of_last = Place::new(others.len(), false, wait);
         let mut copy = RawMessage::new();
         for (index, part) in others.iter_mut().enumerate() {
             part.raw_mut().copy_to(&mut copy);
-            self.send_next(&mut copy, fast, index, true, wait)?;
+            self.send_next(&mut copy, fast, Place::new(index, true, wait))?;
         }
         if keep {
             last.raw_mut().copy_to(&mut copy);
-            self.send_next(&mut copy, fast, last_index, false, wait)?;
+            self.send_next(&mut copy, fast, of_last)?;
         } else {
             // libzmq takes the last part, and the message with it, or leaves it here.
-            let sent = self.send_next(last.raw_mut(), fast, last_index, false, wait);
+            let sent = self.send_next(last.raw_mut(), fast, of_last);
             sent.inspect_err(|_| last.raw_mut().forget_followed())?;
         }
         // A copy that was sent is empty and needs no `zmq_msg_close`.
@@ -470,22 +470,15 @@ impl Core {
 
     /// Sends the next part of a message.
     #[inline(always)]
-    fn send_next(
-        &self,
-        part: &mut RawMessage,
-        fast: Option<FastCalls<'_>>,
-        index: usize,
-        more: bool,
-        wait: Wait,
-    ) -> Result<(), PartFailed> {
+    fn send_next(&self, part: &mut RawMessage, fast: Option<FastCalls<'_>>, place: Place) -> Result<(), PartFailed> {
         match fast {
-            Some(socket) if socket.send_part(part, flags_of_part(index, more, wait)) => Ok(()),
-            _ => self.send_refused(part, fast, index, more, wait),
+            Some(socket) if socket.send(part, place.flags()) => Ok(()),
+            _ => self.send_refused(part, fast, place),
         }
     }
 
-    /// Sends a message of bytes or texts, of which libzmq makes copies; false if no part was sent: `send_parts` sends it, or has
-    /// the error.
+    /// Sends a message of bytes or texts, which libzmq copies. Returns false if it has sent no part and knows no error: then
+    /// `send_parts` must send the message.
     #[inline(always)]
     fn send_contents<C: AsRef<[u8]>>(&self, parts: &[C], wait: Wait) -> Result<bool, PartFailed> {
         let Some(socket) = self.fast_parts(wait) else { return Ok(false) };
@@ -494,8 +487,8 @@ impl Core {
         }
         let last = parts.len() - 1;
         for (index, part) in parts.iter().enumerate() {
-            let more = index < last;
-            if !socket.send_bytes_part(part.as_ref(), flags_of_part(index, more, wait)) {
+            let place = Place::new(index, index < last, wait);
+            if !socket.send_bytes(part.as_ref(), place.flags()) {
                 if index == 0 {
                     return match self.check_fast(socket) {
                         // A signal does not end a call that does not wait.
@@ -503,7 +496,7 @@ impl Core {
                         _ => Ok(false),
                     };
                 }
-                self.send_refused(&mut RawMessage::copy_of(part.as_ref()), Some(socket), index, more, wait)?;
+                self.send_refused(&mut RawMessage::copy_of(part.as_ref()), Some(socket), place)?;
             }
         }
         self.note_part(false);
@@ -520,19 +513,11 @@ impl Core {
     /// Sends a part that the fast path did not send: it is not allowed, or libzmq has refused the part.
     #[cold]
     #[inline(never)]
-    fn send_refused(
-        &self,
-        part: &mut RawMessage,
-        fast: Option<FastCalls<'_>>,
-        index: usize,
-        more: bool,
-        wait: Wait,
-    ) -> Result<(), PartFailed> {
-        // After an accepted first part the others have room, or the peer has gone: waiting does not help.
-        let wait = if index > 0 { Wait::No } else { wait };
+    fn send_refused(&self, part: &mut RawMessage, fast: Option<FastCalls<'_>>, place: Place) -> Result<(), PartFailed> {
+        let Place { begun, more, wait } = place;
         let refused = fast.map_or(Ok(()), |socket| {
             let errno = socket.errno();
-            if index > 0 {
+            if begun {
                 // The fast path has left no note of the parts before.
                 self.note_part(true);
             }
@@ -545,12 +530,12 @@ impl Core {
         });
         match refused.and_then(|()| self.send_part(part, more, wait)) {
             Ok(()) => Ok(()),
-            Err(Errno::ECONNRESET) if index > 0 => Err(PartFailed { errno: Errno::EAGAIN, begun: true }),
-            Err(Errno::EAGAIN) if index > 0 => {
+            Err(Errno::ECONNRESET) if begun => Err(PartFailed { errno: Errno::EAGAIN, begun }),
+            Err(Errno::EAGAIN) if begun => {
                 self.finish_aborted_message(more);
-                Err(PartFailed { errno: Errno::EAGAIN, begun: true })
+                Err(PartFailed { errno: Errno::EAGAIN, begun })
             }
-            Err(errno) => Err(PartFailed { errno, begun: index > 0 }),
+            Err(errno) => Err(PartFailed { errno, begun }),
         }
     }
 
@@ -570,12 +555,30 @@ fn is_too_long(message: &RawMessage) -> bool {
     message.len() > 1 + LONGEST_PREFIX && message.content()[0] <= 1
 }
 
-/// C's flags for a part on the fast path. After an accepted first part the others have room, or the peer has gone: waiting does
-/// not help.
-#[inline(always)]
-fn flags_of_part(index: usize, more: bool, wait: Wait) -> c_int {
-    let dontwait = if index > 0 || wait == Wait::No { zmq_sys::ZMQ_DONTWAIT } else { 0 };
-    dontwait | if more { zmq_sys::ZMQ_SNDMORE } else { 0 }
+/// The place of a part in its message, and how its send waits.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Whether libzmq has accepted parts before it.
+    begun: bool,
+    /// Whether parts follow.
+    more: bool,
+    wait: Wait,
+}
+
+impl Place {
+    /// After an accepted first part the others have room, or the peer has gone: waiting does not help.
+    #[inline(always)]
+    fn new(index: usize, more: bool, wait: Wait) -> Place {
+        let begun = index > 0;
+        Place { begun, more, wait: if begun { Wait::No } else { wait } }
+    }
+
+    /// C's flags on the fast path.
+    #[inline(always)]
+    fn flags(self) -> c_int {
+        let dontwait = if self.wait == Wait::No { zmq_sys::ZMQ_DONTWAIT } else { 0 };
+        dontwait | if self.more { zmq_sys::ZMQ_SNDMORE } else { 0 }
+    }
 }
 
 /// A message that was not sent whole.
