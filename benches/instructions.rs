@@ -97,7 +97,7 @@ fn check() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let programs = common::programs("instructions.c");
-    let counter = common::compile("allocations.c", "counter", &["-shared", "-fPIC"].map(str::to_owned));
+    let counter = common::allocation_counter();
     let record = std::fs::read_to_string(RECORD).unwrap_or_default();
     let bless = std::env::var_os("ZMQ_BLESS").is_some();
     print_row(&["path and size", "Rust/C", "recorded", "allocations", "recorded"].map(str::to_owned));
@@ -141,7 +141,8 @@ fn check() -> ExitCode {
 /// The allocations of a message, libzmq's included.
 fn allocations(program: &Program, row: &Row, counter: &Path) -> f64 {
     let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("instructions.allocations");
-    let [few, many] = message_counts(row).map(|count| {
+    let counts = message_counts(row);
+    let [few, many] = counts.map(|count| {
         let _ = std::fs::remove_file(&log);
         let mut command = Command::new(&program.path);
         common::run(
@@ -150,8 +151,7 @@ fn allocations(program: &Program, row: &Row, counter: &Path) -> f64 {
         let text = std::fs::read_to_string(&log).expect("a count");
         text.trim().parse::<f64>().expect("a number of allocations")
     });
-    let [fewer, more] = message_counts(row);
-    (many - few) / (more - fewer) as f64
+    (many - few) / (counts[1] - counts[0]) as f64
 }
 
 fn table(wanted: &[String]) -> ExitCode {

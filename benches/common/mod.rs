@@ -66,6 +66,12 @@ pub fn compile(source: &str, library: &str, flags: &[String]) -> PathBuf {
     program
 }
 
+/// The library that counts the allocations of a process, by LD_PRELOAD, and writes their number to the file `ALLOCATIONS`.
+#[allow(dead_code, reason = "not every benchmark counts allocations")]
+pub fn allocation_counter() -> PathBuf {
+    compile("allocations.c", "counter", &["-shared", "-fPIC"].map(str::to_owned))
+}
+
 /// Runs a command that must succeed.
 pub fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));

@@ -39,7 +39,7 @@ pub fn table(contenders: &mut [Contender]) -> String {
     };
     let (inproc, tcp) = (row("inproc", &["loop"], "loop"), row("tcp", &["loop"], "loop"));
     let (stream, trips) = (row("tcp", &["pull", "push"], "pull"), row("tcp", &["rep", "req"], "req"));
-    let counter = counter();
+    let counter = common::allocation_counter();
     for contender in contenders {
         let cells = [
             can(contender, &inproc).then(|| instructions(contender, &inproc)).flatten(),
@@ -110,12 +110,6 @@ fn allocations(contender: &Contender, counter: &Path, row: &Row) -> Option<f64> 
         let counts = std::fs::read_to_string(&log).ok()?;
         Some(counts.lines().map(|line| line.parse::<f64>().expect("a number")).sum())
     })
-}
-
-/// The library that counts allocations.
-fn counter() -> PathBuf {
-    let flags = ["-shared", "-fPIC"].map(str::to_owned);
-    common::compile("allocations.c", "counter", &flags)
 }
 
 fn temporary(name: &str) -> PathBuf {

@@ -83,14 +83,31 @@ pub fn fail_system_call(number: libc::c_long, argument: Option<(usize, u32)>, er
     Ok(())
 }
 
+/// As [`fail_system_call`], for several calls.
+///
+/// # Errors
+///
+/// As [`fail_system_call`].
+#[cfg(target_os = "linux")]
+pub fn fail_system_calls(numbers: &[libc::c_long], errno: c_int) -> io::Result<()> {
+    numbers.iter().try_for_each(|number| fail_system_call(*number, None, errno))
+}
+
+/// The system calls of `poll`. The C library chooses one of them.
+#[cfg(target_os = "linux")]
+pub const POLL: &[libc::c_long] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    libc::SYS_ppoll,
+];
+
 /// Runs `body` in a thread in which `pthread_create` fails. Reports the test as skipped, and returns false, if the system does
 /// not allow that.
 #[cfg(target_os = "linux")]
 pub fn without_threads(body: impl FnOnce() + Send) -> bool {
     let run = || {
-        let calls = [libc::SYS_clone3, libc::SYS_clone];
-        let refused = calls.into_iter().all(|call| fail_system_call(call, None, libc::EAGAIN).is_ok());
-        if super::skip_unless(refused, "this process may not filter its system calls") {
+        let refused = fail_system_calls(&[libc::SYS_clone3, libc::SYS_clone], libc::EAGAIN);
+        if super::skip_unless(refused.is_ok(), "this process may not filter its system calls") {
             return false;
         }
         body();
