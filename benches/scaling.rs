@@ -1,4 +1,4 @@
-//! What connections cost, and what more sockets and I/O threads give, over tcp between two processes.
+//! The cost of a connection, and the gain of more sockets and I/O threads, over tcp between two processes.
 //!
 //! `cargo bench --bench scaling` prints two tables. An argument that is a number is the number of rounds of the second one,
 //! whose figures are medians. Linux shows the memory and the processor time of a process in /proc.
@@ -212,7 +212,7 @@ fn resident() -> f64 {
     line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }
 
-/// The processor time of this process, with that of the kernel for it. Linux counts it in steps of 10 ms.
+/// The processor time of this process, in its own code and in system calls. Linux counts it in steps of 10 ms.
 fn processor_time() -> Duration {
     let status = read_to_string("/proc/self/stat").expect("/proc/self/stat");
     let (_, behind_the_name) = status.rsplit_once(')').expect("a name in parentheses");

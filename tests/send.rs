@@ -544,7 +544,7 @@ fn xsub_checks_every_part_before_the_first_goes_out() {
 /// libzmq has taken parts of the message when it learns that the peer has left. They are sent as bytes, without a list.
 #[deadline::test(patches = [1026])]
 fn slices_come_back_whole_when_the_peer_leaves_between_them() {
-    // libzmq looks for news of its peers each millisecond or so: the message takes longer.
+    // libzmq reads the commands of its peers about once in a millisecond. The message must take longer than that.
     let content = vec![b'x'; 1 << 20];
     let parts: Vec<&[u8]> = (0..32).map(|start| &content[start..]).collect();
     let mut delays = (1..=40).map(|step| Duration::from_micros(step * 250)).cycle();

@@ -87,7 +87,7 @@ impl<T: CanMultipart> WholeMessage<T> for Multipart {
 ///
 /// # Cancel safety
 ///
-/// A message is taken from libzmq when a future such as that of `StreamExt::next` is ready. If the future is dropped before, no
+/// The future of a call such as `StreamExt::next` takes a message from libzmq when it is ready. If it is dropped before, no
 /// message is lost.
 pub struct AsyncStream<T: SocketType, M> {
     receiver: AsyncReceiver<T>,
@@ -173,10 +173,13 @@ impl<T: SocketType, M> fmt::Debug for AsyncStream<T, M> {
 ///
 /// # Cancel safety
 ///
-/// A future such as that of `SinkExt::send` gives the sink its message before it waits for room. If the future is dropped then,
-/// the message stays in the sink, and is sent whole by the next send or flush; [`AsyncSink::into_sender`] gives it back. If the
-/// future is dropped while it waits for the message before, its own message is dropped with it. With [`AsyncSender::send`] a
-/// dropped future sends nothing.
+/// The future of a call such as `SinkExt::send` waits twice: until the sink has no earlier message, and until libzmq has room.
+///
+/// - If it is dropped in the first wait, its message is dropped with it.
+/// - If it is dropped in the second wait, its message stays in the sink. The next send or flush sends it whole, and
+///   [`AsyncSink::into_sender`] gives it back.
+///
+/// A future of [`AsyncSender::send`] that is dropped sends nothing.
 pub struct AsyncSink<T: SocketType, M> {
     sender: AsyncSender<T>,
     unsent: Option<M>,

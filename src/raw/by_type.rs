@@ -43,8 +43,8 @@ pub(crate) fn contents<P>(parts: &P) -> Option<Contents<'_>> {
     macro_rules! view {
         ($variant:ident: $part:ty, $part_here:ty, $($len:literal),*) => {$(
             if type_id::<P>() == TypeId::of::<[$part; $len]>() {
-                // SAFETY: the type is an array of these parts for some lifetime that outlives the borrow of `parts`, and is
-                // read as that of the borrow.
+                // SAFETY: `P` is an array of this length, of parts that live at least as long as the borrow of `parts`. The
+                // result has the lifetime of the borrow.
                 return Some(Contents::$variant(unsafe { &*(&raw const *parts).cast::<[$part_here; $len]>() }));
             })*
             if type_id::<P>() == TypeId::of::<&'static [$part]>() {

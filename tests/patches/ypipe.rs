@@ -1,10 +1,10 @@
-//! ypipe_t: the queue between two threads, of which pipes and mailboxes are made.
+//! ypipe_t: the queue between two threads. A pipe has two, and a mailbox has one.
 
 use std::env::var_os;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The compiler works out where the fields are, so it says whether they are apart.
+/// The compiler knows the places of the fields, and refuses the file if two are too near.
 #[deadline::test(patches = [2001])]
 fn reader_and_writer_of_a_queue_use_different_cache_lines() {
     let built = Path::new(linked::INCLUDE).with_file_name("source");
