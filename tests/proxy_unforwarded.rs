@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::proxy::{streamer_that_holds_the_third, wait_until_third_is_held};
-use common::{DEADLINE, eventually};
+use common::{DEADLINE, eventually, two_sinks};
 use zmq::{
     Context, Dealer, Errno, Message, Multipart, Pair, ProxyHandle, Pull, Push, Rep, Req, Router, SendError, Socket,
     Unforwarded, proxy, proxy_steerable,
@@ -418,12 +418,7 @@ fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
         let context = Context::new().unwrap();
         let (frontend, source) = full_source(&context);
         let backend = context.socket(Push).unwrap();
-        let [first, second] = ["inproc://first", "inproc://second"].map(|endpoint| {
-            let sink = context.socket(Pull).unwrap();
-            sink.bind(endpoint).unwrap();
-            backend.connect(endpoint).unwrap();
-            sink
-        });
+        let [first, second] = two_sinks(&context, &backend, Pull);
         let handle = ProxyHandle::new().unwrap();
         let commands = handle.clone();
         let (unforwarded, was_whole) = thread::scope(|scope| {

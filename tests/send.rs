@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::eventually;
+use common::{eventually, two_sinks};
 use zmq::{
     Context, Dealer, Errno, Kind, Message, Multipart, Pair, Pull, Push, Rep, Req, Router, SendError, Socket,
     SocketType, Stream, TrySend, XPub, XSub,
@@ -489,12 +489,7 @@ fn parts_are_refused_when_the_peer_of_the_parts_before_has_left() {
             for waits in [true, false] {
                 let context = Context::new().unwrap();
                 let source = context.socket(source).unwrap();
-                let [first, second] = ["inproc://first", "inproc://second"].map(|name| {
-                    let sink = context.socket(sink).unwrap();
-                    sink.bind(name).unwrap();
-                    source.connect(name).unwrap();
-                    sink
-                });
+                let [first, second] = two_sinks(&context, &source, sink);
                 source.send_more("first").unwrap();
                 drop(first);
                 // The end of the pipe is read, and confirmed by the reaper thread.
@@ -551,12 +546,7 @@ fn slices_come_back_whole_when_the_peer_leaves_between_them() {
     let came_back = |delay: Duration| {
         let context = Context::new().unwrap();
         let source = context.socket(Push).unwrap();
-        let [first, second] = ["inproc://first", "inproc://second"].map(|name| {
-            let sink = context.socket(Pull).unwrap();
-            sink.bind(name).unwrap();
-            source.connect(name).unwrap();
-            sink
-        });
+        let [first, second] = two_sinks(&context, &source, Pull);
         let unsent = thread::scope(|scope| {
             scope.spawn(move || {
                 thread::sleep(delay);

@@ -171,6 +171,20 @@ pub fn pair<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Pair>
     (left, right)
 }
 
+/// Two sockets of a kind, each bound to an inproc name of its own. `source` is connected to both.
+pub fn two_sinks<'ctx, S: SocketType, K: SocketType + Copy>(
+    context: &'ctx Context,
+    source: &Socket<'_, S>,
+    kind: K,
+) -> [Socket<'ctx, K>; 2] {
+    ["inproc://first", "inproc://second"].map(|name| {
+        let sink = context.socket(kind).unwrap();
+        sink.bind(name).unwrap();
+        source.connect(name).unwrap();
+        sink
+    })
+}
+
 /// Does the handshake of a ZMTP 3 peer without security, with these properties.
 pub fn greet(stream: &mut (impl Read + Write), properties: &[(&str, &[u8])]) {
     let ready = greet_without_ready(stream, properties);

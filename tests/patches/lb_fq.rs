@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zmq::{Context, Dealer, Kind, Message, Multipart, Pull, Push, Router, Socket};
 
-use crate::common::{TCP, context, eventually, in_own_process, send_part};
+use crate::common::{TCP, context, eventually, in_own_process, send_part, two_sinks};
 use crate::{RECV_TIMEOUT, SHORT, process_commands, wait_for_reaper};
 
 /// The pipe that leaves changes places with another one, which gets the rest of the message.
@@ -117,12 +117,7 @@ fn push_and_dealer_keep_a_message_whose_peer_leaves_between_its_parts() {
             for gone_after in 1..parts {
                 let context = Context::new().unwrap();
                 let source = context.socket(kinds.0).unwrap();
-                let [first, second] = ["inproc://first", "inproc://second"].map(|name| {
-                    let sink = context.socket(kinds.1).unwrap();
-                    sink.bind(name).unwrap();
-                    source.connect(name).unwrap();
-                    sink
-                });
+                let [first, second] = two_sinks(&context, &source, kinds.1);
                 let mut first = Some(first);
                 for part in 0..gone_after {
                     source.send_more(format!("{part}")).unwrap();
