@@ -311,3 +311,17 @@ fn passive_server_gets_a_snapshot_that_takes_long() {
     }
     assert!(world.servers[1].is_in_sync);
 }
+
+/// A value ends on the server that takes it over, whose clock is another one. The first server has deleted it already, but stood
+/// still before it published that.
+#[test]
+fn value_ends_on_a_server_with_another_clock() {
+    let mut world = World::new(2);
+    world.set(0, 0, Some(1));
+    world.run_for(Duration::from_millis(1));
+    world.pass(Duration::from_millis(800));
+    do_step(&mut world, Step::Stand { is_new: true, messages: 0, time: 0, late: 0 });
+    world.run_for(Duration::from_secs(3));
+    let active = world.servers[world.active().unwrap()].machine.as_ref().unwrap();
+    assert!(active.map().is_empty(), "{:?}", active.map());
+}

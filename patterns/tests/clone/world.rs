@@ -138,7 +138,9 @@ impl World {
     /// Starts a server. One of a pair is passive.
     pub fn start(&mut self, server: usize) {
         let id = self.new_id();
-        let machine = ServerMachine::new(Model::Six, self.now, SystemTime::UNIX_EPOCH, id);
+        // The clocks of two servers differ: each is an hour behind the one before it.
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(3600) * (1_000_000 - self.ids as u32);
+        let machine = ServerMachine::new(Model::Six, self.now, time, id);
         let machine = if self.is_pair() { machine.in_pair(PATIENCE) } else { machine };
         self.servers[server].machine = Some(machine);
         self.servers[server].is_in_sync = false;
@@ -347,16 +349,22 @@ impl World {
         self.client(client, |machine, now, actions| machine.on_update(now, update, actions).unwrap());
     }
 
-    /// Loses the next message of a queue. Between servers messages are lost only with the connection.
+    /// Loses the next message of a queue. What goes over a connection of its own is lost only with the connection: the messages
+    /// between servers, and the answers of a ROUTER.
     pub fn lose(&mut self, queue: Queue) {
         let Some(messages) = self.queue(queue) else { return };
-        if let Queue::ToFollower(server) = queue {
-            messages.clear();
-            self.servers[1 - server].links += 1;
-            // The active server goes on alone.
-            self.servers[1 - server].is_in_sync = false;
-        } else {
-            messages.pop_front();
+        match queue {
+            Queue::ToFollower(server) => {
+                messages.clear();
+                self.servers[1 - server].links += 1;
+                // The active server goes on alone.
+                self.servers[1 - server].is_in_sync = false;
+            }
+            Queue::Answers(client) => {
+                messages.clear();
+                self.clients[client].generation += 1;
+            }
+            _ => drop(messages.pop_front()),
         }
     }
 

@@ -45,8 +45,8 @@ pub(super) struct Follower {
     ids: Vec<Vec<Uuid>>,
     /// The place in the snapshot and its number; `None` once its end was sent.
     snapshot: Option<(Cursor, u64)>,
-    /// The updates and heartbeats that were not sent yet, and when their values end.
-    log: VecDeque<(KvMsg, Option<Instant>)>,
+    /// The updates and heartbeats that were not sent yet.
+    log: VecDeque<KvMsg>,
     /// Whether the next message is one of the snapshot.
     snapshot_is_next: bool,
     resume_at: Option<Instant>,
@@ -246,9 +246,9 @@ impl ServerMachine {
         let Some(following) = &mut self.following else { return };
         following.heard = now;
         following.ack_is_due = true;
-        let (is_entry, message, left) = match from {
+        let (is_entry, mut message, left) = match from {
             FromLeader::Ids(ids) => return following.ids.extend(ids),
-            FromLeader::Value { is_entry, message, left } => (is_entry, message, left),
+            FromLeader::Value { is_entry, message, left } => (is_entry, message, left.map(Duration::from_millis)),
         };
         let (key, uuid) = (message.key().clone(), message.uuid());
         let replica = &mut following.replica;
@@ -268,11 +268,11 @@ impl ServerMachine {
         } else if is_reserved(&key) {
             Ok(())
         } else {
+            self.clock.set_left(now, &mut message, left);
             let sequence = message.sequence();
             let applied = if is_entry { Ok(replica.on_entry(message)) } else { replica.on_update(message) };
             if applied == Ok(true) {
-                let expiry = left.map(|left| (later(now, Duration::from_millis(left)), sequence));
-                self.expiries.set(&key, expiry);
+                self.expiries.set(&key, sequence, left.map(|left| later(now, left)));
             }
             if applied.is_ok() {
                 if replica.is_complete() {
@@ -331,7 +331,7 @@ impl ServerMachine {
                 follower.heard = now;
                 if !std::mem::replace(&mut follower.is_waited_for, true) {
                     // Behind the last update that did not wait for it.
-                    follower.log.push_back((notice(END, self.committed, self.id, None), None));
+                    follower.log.push_back(notice(END, self.committed, self.id, None));
                 }
                 if sequence >= self.published && !std::mem::replace(&mut follower.is_in_sync, true) {
                     actions.push_back(ServerAction::Report(ServerEvent::PeerInSync));
@@ -407,7 +407,7 @@ impl ServerMachine {
     /// Adds an update to the messages for the passive server. Returns whether the update must wait for it.
     pub(super) fn replicate(&mut self, update: &Update) -> bool {
         let Some(follower) = &mut self.follower else { return false };
-        follower.log.push_back((update.stored.clone(), self.expiries.of(update.stored.key())));
+        follower.log.push_back(update.stored.clone());
         let waits = follower.is_waited_for;
         if !waits && follower.log.len() > MOST_BEHIND {
             self.follower = None;
@@ -417,7 +417,7 @@ impl ServerMachine {
 
     pub(super) fn replicate_heartbeat(&mut self) {
         if let Some(follower) = &mut self.follower {
-            follower.log.push_back((notice(HEARTBEAT, self.committed, self.id, None), None));
+            follower.log.push_back(notice(HEARTBEAT, self.committed, self.id, None));
         }
     }
 
@@ -490,18 +490,14 @@ impl ServerMachine {
             return with_address(to_follower(follower.attempt, FromLeader::Ids(ids.clone())));
         }
         let is_entry = follower.snapshot.is_some() && (follower.snapshot_is_next || follower.log.is_empty());
-        let (message, expiry) = match &follower.snapshot {
-            Some((cursor, sequence)) if is_entry => match cursor.next(&self.map, b"") {
-                Some(message) => {
-                    let expiry = self.expiries.of(message.key());
-                    (message, expiry)
-                }
-                None => (notice(END, *sequence, self.id, None), None),
-            },
+        let message = match &follower.snapshot {
+            Some((cursor, sequence)) if is_entry => {
+                cursor.next(&self.map, b"").unwrap_or_else(|| notice(END, *sequence, self.id, None))
+            }
             _ => follower.log.front()?.clone(),
         };
         follower.snapshot_is_next = is_entry;
-        let left = expiry.map(|expiry| expiry.saturating_duration_since(now).as_millis() as u64);
+        let left = self.clock.left(now, &message).map(|left| left.as_millis() as u64);
         with_address(to_follower(follower.attempt, FromLeader::Value { is_entry, message, left }))
     }
 

@@ -40,8 +40,7 @@ pub enum ServerAction {
 #[derive(Debug)]
 pub struct ServerMachine {
     pub(super) format: Format,
-    /// The time by both clocks when the machine was made. Only texts have the time of the second one.
-    started: (Instant, u64),
+    pub(super) clock: Clock,
     pub(super) heartbeat: Option<Duration>,
     pub(super) next_heartbeat: Instant,
     /// The latest call of [`ServerMachine::on_tick`].
@@ -82,7 +81,7 @@ impl ServerMachine {
         let unix = time.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
         ServerMachine {
             format: model.format(),
-            started: (now, unix),
+            clock: Clock { started: now, unix },
             heartbeat: Some(Duration::from_secs(1)),
             next_heartbeat: later(now, Duration::from_secs(1)),
             ticked: now,
@@ -201,13 +200,9 @@ impl ServerMachine {
         }
         let mut stored = update.clone();
         let ttl = update.ttl().ok().flatten().filter(|_| !update.body().is_empty());
-        let expiry = ttl.map(|ttl| later(now, Duration::from_secs(ttl)));
-        if let Some(ttl) = ttl {
-            let absolute = self.unix(now).saturating_add(ttl.saturating_mul(1000));
-            let set = stored.set_property("ttl", &absolute.to_string());
-            debug_assert_eq!(set, Ok(()));
-        }
-        self.expiries.set(update.key(), expiry.map(|at| (at, self.committed)));
+        let left = ttl.map(Duration::from_secs);
+        self.clock.set_left(now, &mut stored, left);
+        self.expiries.set(stored.key(), self.committed, left.map(|left| later(now, left)));
         let update = Update { published: update, stored };
         if self.replicate(&update) {
             self.unpublished.push_back(update);
@@ -216,20 +211,13 @@ impl ServerMachine {
         }
     }
 
-    /// Milliseconds since 1970, if the clock has not been set since the machine was made.
-    fn unix(&self, now: Instant) -> u64 {
-        let (started, unix) = self.started;
-        unix + now.saturating_duration_since(started).as_millis() as u64
-    }
-
     /// Sets the end of each value whose time is in its properties only: the update that replaced the value was never published.
     pub(super) fn restore_expiries(&mut self, now: Instant) {
         for message in self.map.messages() {
-            if let Ok(Some(until)) = message.ttl()
+            if let Some(left) = self.clock.left(now, &message)
                 && !self.expiries.has(message.key(), message.sequence())
             {
-                let left = Duration::from_millis(until.saturating_sub(self.unix(now)));
-                self.expiries.set(message.key(), Some((later(now, left), message.sequence())));
+                self.expiries.set(message.key(), message.sequence(), Some(later(now, left)));
             }
         }
     }
@@ -324,6 +312,36 @@ impl ServerMachine {
     }
 }
 
+/// A server's clock. A value that is stored has the time of its end in its property `ttl`, in milliseconds since 1970 by this
+/// clock. The clock of the other server may differ, so the two tell each other how long a value has to live.
+#[derive(Debug)]
+pub(super) struct Clock {
+    started: Instant,
+    /// The milliseconds since 1970 when the machine was made. The clock may be set later without an effect.
+    unix: u64,
+}
+
+impl Clock {
+    fn unix(&self, now: Instant) -> u64 {
+        self.unix.saturating_add(now.saturating_duration_since(self.started).as_millis() as u64)
+    }
+
+    /// How long a stored value has to live. `None` if it has no end.
+    pub fn left(&self, now: Instant, stored: &KvMsg) -> Option<Duration> {
+        let end = stored.ttl().ok().flatten().filter(|_| !stored.body().is_empty())?;
+        Some(Duration::from_millis(end.saturating_sub(self.unix(now))))
+    }
+
+    /// Sets the end of a value that is to be stored. `None` leaves its properties as they are.
+    pub fn set_left(&self, now: Instant, stored: &mut KvMsg, left: Option<Duration>) {
+        if let Some(left) = left {
+            let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            let set = stored.set_property("ttl", &self.unix(now).saturating_add(left).to_string());
+            debug_assert_eq!(set, Ok(()));
+        }
+    }
+}
+
 /// The keys whose time to live ends, each with the number of the update that set it.
 #[derive(Debug, Default)]
 pub(super) struct Expiries {
@@ -332,19 +350,16 @@ pub(super) struct Expiries {
 }
 
 impl Expiries {
-    /// Sets the time at which a key's value ends. `None` keeps the value.
-    pub fn set(&mut self, key: &Message, expiry: Option<(Instant, u64)>) {
+    /// Sets the time at which a key's value ends, which the update with this number has set. `None` keeps the value.
+    pub fn set(&mut self, key: &Message, sequence: u64, end: Option<Instant>) {
         if let Some(old) = self.of.remove(key) {
             self.due.remove(&old);
         }
-        if let Some(expiry) = expiry {
+        if let Some(end) = end {
+            let expiry = (end, sequence);
             self.of.insert(key.clone(), expiry);
             self.due.insert(expiry, key.clone());
         }
-    }
-
-    pub fn of(&self, key: &Message) -> Option<Instant> {
-        self.of.get(key).map(|(at, _)| *at)
     }
 
     fn has(&self, key: &Message, sequence: u64) -> bool {
