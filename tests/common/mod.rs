@@ -233,15 +233,19 @@ pub fn variable(name: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
 }
 
-/// The command that runs this program again: by the emulator and its arguments in `ZMQ_TEST_RUNNER`, if that is set.
-pub fn this_program() -> Command {
-    let program = std::env::current_exe().unwrap();
+/// The command that runs a program: by the emulator and its arguments in `ZMQ_TEST_RUNNER`, if that is set.
+pub fn command_of(program: &Path) -> Command {
     let runner = std::env::var("ZMQ_TEST_RUNNER").unwrap_or_default();
     let mut words = runner.split_whitespace();
     let Some(emulator) = words.next() else { return Command::new(program) };
     let mut command = Command::new(emulator);
     command.args(words).arg(program);
     command
+}
+
+/// The command that runs this program again.
+pub fn this_program() -> Command {
+    command_of(&std::env::current_exe().unwrap())
 }
 
 /// `command`, with its arguments and environment, as the last arguments of `runner`.

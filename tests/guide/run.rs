@@ -5,8 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use regex::{Captures, Regex};
 
-use crate::common::Process;
 use crate::common::guide::{Directory, Port, ended, example, interrupt};
+use crate::common::{Process, command_of};
 use crate::header::{Header, Member};
 
 /// All programs by their names.
@@ -17,7 +17,7 @@ pub fn run(program: &Header, programs: &Programs) -> Result<(), String> {
     let directory = Directory::new(&format!("guide-{}", program.name));
     let mut ports = Ports::new();
     let mut start = |header: &Header, args: &[String]| {
-        let mut command = Command::new(example(&header.name));
+        let mut command = command_of(&example(&header.name));
         command.args(ports.arguments(header, args)).current_dir(directory.path());
         let mut process = Process::spawn(&mut command);
         process.type_all(header.input.as_deref().unwrap_or_default());
