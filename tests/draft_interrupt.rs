@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-use common::{eventually, in_own_process};
+use common::{ThreadId, eventually, in_own_process};
 use zmq::{Client, Context, Errno, Peer, PollEvents, PollItem, Poller, Socket, interrupt, poll};
 
 fn press_ctrl_c() {
@@ -26,7 +26,7 @@ fn wait_in_threads<'scope>(
     client: &'scope Socket<'_, Client>,
     peer: &'scope Socket<'_, Peer>,
     full: NonZeroU32,
-) -> Vec<(ScopedJoinHandle<'scope, Errno>, libc::pthread_t)> {
+) -> Vec<(ScopedJoinHandle<'scope, Errno>, ThreadId)> {
     type Wait<'a> = Box<dyn FnOnce() -> Errno + Send + 'a>;
     let waits: [Wait<'scope>; 7] = [
         Box::new(move || client.recv_msg().map(drop).unwrap_err().errno()),
@@ -50,8 +50,7 @@ fn wait_in_threads<'scope>(
     let start = |wait: Wait<'scope>| {
         let tell = tell.clone();
         let thread = scope.spawn(move || {
-            // SAFETY: no preconditions.
-            tell.send(unsafe { libc::pthread_self() }).unwrap();
+            tell.send(ThreadId::current()).unwrap();
             wait()
         });
         (thread, told.recv().unwrap())
@@ -60,7 +59,7 @@ fn wait_in_threads<'scope>(
 }
 
 /// Opens the sockets of [`wait_in_threads`], runs `signal` while all wait, and expects that all calls end with EINTR.
-fn all_end_with_eintr(context: &Context, mut signal: impl FnMut(libc::pthread_t)) {
+fn all_end_with_eintr(context: &Context, mut signal: impl FnMut(ThreadId)) {
     let client = context.socket(Client).unwrap();
     let peer = context.socket(Peer).unwrap();
     peer.set_sndhwm(1).unwrap();
@@ -106,9 +105,6 @@ fn any_handler_ends_calls_that_wait_in_an_interruptible_context() {
         unsafe { libc::signal(libc::SIGUSR1, handle as *const () as usize) };
         let context = common::context();
         context.set_interruptible(true);
-        all_end_with_eintr(&context, |thread| {
-            // SAFETY: the thread has not been joined.
-            unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
-        });
+        all_end_with_eintr(&context, |thread| thread.signal(libc::SIGUSR1));
     });
 }

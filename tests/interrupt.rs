@@ -11,7 +11,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, eventually, in_own_process, within_deadline};
+use common::{DEADLINE, ThreadId, eventually, in_own_process, within_deadline};
 use zmq::zhelpers::s_sleep;
 use zmq::{
     Context, Dealer, Errno, Kind, Pair, PollEvents, PollItem, Pull, Push, Router, Socket, SocketRef, Sub, XPub,
@@ -40,27 +40,21 @@ fn count_signals(signal: c_int, flags: c_int) {
     assert_eq!(rc, 0);
 }
 
-fn this_thread() -> libc::pthread_t {
-    // SAFETY: has no preconditions.
-    unsafe { libc::pthread_self() }
-}
-
 /// Starts a thread that waits, and returns its id and its handle.
-fn waiting<R: Send + 'static>(wait: impl FnOnce() -> R + Send + 'static) -> (libc::pthread_t, JoinHandle<R>) {
+fn waiting<R: Send + 'static>(wait: impl FnOnce() -> R + Send + 'static) -> (ThreadId, JoinHandle<R>) {
     let (tell, told) = channel();
     let thread = thread::spawn(move || {
-        tell.send(this_thread()).unwrap();
+        tell.send(ThreadId::current()).unwrap();
         wait()
     });
     (told.recv().unwrap(), thread)
 }
 
 /// Sends SIGUSR1 to a thread that has not been joined, until `times` signals were handled.
-fn disturb(thread: libc::pthread_t, times: usize) {
+fn disturb(thread: ThreadId, times: usize) {
     let enough = HANDLED.load(Ordering::SeqCst) + times;
     eventually("the signals are handled", || {
-        // SAFETY: the thread has not been joined.
-        unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+        thread.signal(libc::SIGUSR1);
         HANDLED.load(Ordering::SeqCst) >= enough
     });
 }
@@ -180,8 +174,7 @@ fn time_outs_are_kept_under_signals() {
             // The signals go on for as long as the call does: a call that began its time-out anew would never end.
             eventually("the call ends", || {
                 thread::sleep(Duration::from_millis(5));
-                // SAFETY: the thread has not been joined.
-                unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+                thread.signal(libc::SIGUSR1);
                 done.load(Ordering::SeqCst)
             });
             let took = waiter.join().unwrap();
@@ -483,8 +476,7 @@ fn poll_can_wait_for_the_wake_fd() {
                 let mut items = [PollItem::fd(interrupt::wake_fd().unwrap(), PollEvents::POLLIN)];
                 poll(&mut items, None).map(|_| items[0].is_readable())
             });
-            // SAFETY: the thread has not been joined.
-            unsafe { libc::pthread_kill(thread, libc::SIGINT) };
+            thread.signal(libc::SIGINT);
             assert_eq!(waits.join().unwrap(), Ok(true));
             interrupt::clear();
         }
@@ -555,8 +547,7 @@ fn poll_of_nothing_and_s_sleep_keep_their_time_under_signals() {
                 }
             });
             while !ended.load(Ordering::SeqCst) {
-                // SAFETY: the thread has not been joined.
-                unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+                thread.signal(libc::SIGUSR1);
                 thread::sleep(Duration::from_micros(20));
             }
             let elapsed = poller.join().unwrap();

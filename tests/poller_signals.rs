@@ -5,7 +5,7 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{in_own_process, pair};
+use common::{ThreadId, in_own_process, pair};
 use zmq::{Context, Errno, PollEvents, Poller, Pull, interrupt};
 
 const SHORT: Duration = Duration::from_millis(30);
@@ -56,14 +56,12 @@ fn wait_goes_on_after_a_signal_that_is_not_caught() {
         let a = context.socket(Pull).unwrap();
         let mut poller = Poller::new().unwrap();
         poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-        // SAFETY: no preconditions.
-        let waiting = unsafe { libc::pthread_self() };
+        let waiting = ThreadId::current();
         thread::scope(|scope| {
             scope.spawn(move || {
                 for _ in 0..10 {
                     thread::sleep(SHORT / 10);
-                    // SAFETY: the thread waits until this one has ended.
-                    unsafe { libc::pthread_kill(waiting, libc::SIGUSR1) };
+                    waiting.signal(libc::SIGUSR1);
                 }
             });
             let start = Instant::now();

@@ -6,6 +6,7 @@ use std::ffi::c_int;
 use std::sync::mpsc::channel;
 use std::thread;
 
+use common::ThreadId;
 use zmq::{Context, Errno, Pull, Push, proxy};
 
 extern "C" fn nothing(_signal: c_int) {}
@@ -29,8 +30,7 @@ fn proxy_loses_no_message_when_its_thread_gets_signals() {
 
     let (started, thread_id) = channel();
     let broker = thread::spawn(move || {
-        // SAFETY: no preconditions.
-        started.send(unsafe { libc::pthread_self() }).unwrap();
+        started.send(ThreadId::current()).unwrap();
         proxy(&frontend, &backend, None)
     });
     let thread_id = thread_id.recv().unwrap();
@@ -38,8 +38,8 @@ fn proxy_loses_no_message_when_its_thread_gets_signals() {
         source.send_multipart([number.to_string(), "body".to_owned()]).unwrap();
     }
     for number in 0..MESSAGES {
-        // SAFETY: the thread runs until the context is shut down below.
-        unsafe { libc::pthread_kill(thread_id, libc::SIGUSR1) };
+        // The thread runs until the context is shut down below.
+        thread_id.signal(libc::SIGUSR1);
         assert_eq!(sink.recv_multipart().unwrap(), [number.to_string(), "body".to_owned()]);
     }
     context.shutdown().unwrap();

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::in_own_process;
+use common::{ThreadId, in_own_process};
 use zmq::{Context, Errno, Kind, Pair, PollEvents, Pull, Push, Rep, Req, Router, Socket, interrupt};
 use zmq_patterns::{Ended, Reactor, ReactorError};
 
@@ -520,9 +520,7 @@ fn reactor_ends_when_any_signal_handler_ends_a_wait() {
         let context = Context::new().unwrap();
         context.set_interruptible(true);
         let socket = context.socket(Pull).unwrap();
-        // As a number, because musl's type is a pointer, which threads may not share.
-        // SAFETY: no preconditions.
-        let this_thread = unsafe { libc::pthread_self() } as usize;
+        let this_thread = ThreadId::current();
         for waits_in_handler in [false, true] {
             let mut reactor = Reactor::new().unwrap();
             if waits_in_handler {
@@ -535,8 +533,7 @@ fn reactor_ends_when_any_signal_handler_ends_a_wait() {
                 scope.spawn(|| {
                     // A handler that runs before the wait begins does not end it.
                     while !has_ended.load(Ordering::SeqCst) {
-                        // SAFETY: the thread waits until this one has ended.
-                        unsafe { libc::pthread_kill(this_thread as libc::pthread_t, libc::SIGUSR1) };
+                        this_thread.signal(libc::SIGUSR1);
                         thread::sleep(SHORT);
                     }
                 });

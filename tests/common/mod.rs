@@ -285,6 +285,25 @@ pub fn signal(process: u32, signal: c_int) {
     unsafe { libc::kill(process as libc::pid_t, signal) };
 }
 
+/// A thread that signals can be sent to. It is a number, because musl names a thread by a pointer, which threads may not share.
+#[cfg(unix)]
+#[derive(Clone, Copy)]
+pub struct ThreadId(usize);
+
+#[cfg(unix)]
+impl ThreadId {
+    pub fn current() -> ThreadId {
+        // SAFETY: no preconditions.
+        ThreadId(unsafe { libc::pthread_self() } as usize)
+    }
+
+    /// Sends a signal to the thread, which must not have ended and been joined.
+    pub fn signal(self, signal: c_int) {
+        // SAFETY: the thread has not been joined.
+        unsafe { libc::pthread_kill(self.0 as libc::pthread_t, signal) };
+    }
+}
+
 fn kill_children() {
     for child in children().iter() {
         #[cfg(unix)]

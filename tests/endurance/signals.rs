@@ -9,7 +9,7 @@ use std::time::Duration;
 use zmq::{Multipart, PollEvents, PollItem, Pull, Push, Socket, poll};
 
 use crate::common::rng::Rng;
-use crate::common::{TRANSPORTS, context, eventually};
+use crate::common::{TRANSPORTS, ThreadId, context, eventually};
 use crate::flow::{Count, numbered};
 use crate::run::{LONGEST_WAIT, endure};
 
@@ -80,15 +80,14 @@ fn threads_that_wait_under_a_storm_of_signals_lose_nothing() {
 
 /// The threads under the storm. They stay until it is over, so that each signal has a thread.
 struct Threads {
-    ids: Mutex<Vec<libc::pthread_t>>,
+    ids: Mutex<Vec<ThreadId>>,
     done: AtomicUsize,
     over: AtomicBool,
 }
 
 impl Threads {
     fn run(&self, work: impl FnOnce()) {
-        // SAFETY: has no preconditions.
-        self.ids.lock().unwrap().push(unsafe { libc::pthread_self() });
+        self.ids.lock().unwrap().push(ThreadId::current());
         work();
         self.done.fetch_add(1, Ordering::SeqCst);
         eventually("the storm is over", || self.over.load(Ordering::SeqCst));
@@ -119,8 +118,8 @@ fn round(rng: &mut Rng) {
             {
                 let ids = threads.ids.lock().unwrap();
                 for _ in 0..ids.len() {
-                    // SAFETY: the thread waits for the end of the storm.
-                    unsafe { libc::pthread_kill(*rng.pick(&ids), libc::SIGUSR1) };
+                    // The thread waits for the end of the storm.
+                    rng.pick(&ids).signal(libc::SIGUSR1);
                 }
             }
             if rng.coin() {

@@ -44,8 +44,7 @@ fn any_handler_ends_a_wait_on_sockets_of_an_interruptible_context() {
                 let (thread, waiter) = waiting(wait);
                 // A handler that runs before the wait begins does not end it.
                 eventually(name, || {
-                    // SAFETY: the thread has not been joined.
-                    unsafe { libc::pthread_kill(thread, signal) };
+                    thread.signal(signal);
                     waiter.is_finished()
                 });
                 assert_eq!(waiter.join().unwrap().errno(), Errno::EINTR, "{name}");
@@ -91,8 +90,7 @@ fn signals_tear_no_message_on_a_socket_of_an_interruptible_context() {
             push
         });
         while !receiver.is_finished() {
-            // SAFETY: the thread has not been joined.
-            unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+            thread.signal(libc::SIGUSR1);
             thread::sleep(Duration::from_micros(20));
         }
         receiver.join().unwrap();
@@ -142,8 +140,7 @@ fn one_signal_ends_a_wait_of_libzmq_on_a_socket_of_an_interruptible_context() {
                 seen = if is_asleep(number) { seen + 1 } else { 0 };
                 seen == 4
             });
-            // SAFETY: the thread has not been joined.
-            unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+            thread.signal(libc::SIGUSR1);
             eventually(name, || waiter.is_finished());
             assert_eq!(waiter.join().unwrap(), Errno::EINTR, "{name}");
         }

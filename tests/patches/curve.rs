@@ -1,10 +1,9 @@
 //! curve_client_tools.hpp: the handshake of a CURVE client.
 
-use zmq::monitor::{Event, Events};
+use zmq::Dealer;
 use zmq::security::Security;
-use zmq::{Dealer, PublicKey};
 
-use crate::common::{DEADLINE, Process, TCP, c_program, context, in_own_process, lacks_curve};
+use crate::common::{Process, c_program, context, lacks_curve};
 
 /// The client asserts that the short-term key of its server can be used. libzmq aborts the process.
 #[deadline::test(patches = [15])]
@@ -29,6 +28,10 @@ fn curve_ends_only_the_connection_when_a_key_has_a_small_order() {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[deadline::test(patches = [65])]
 fn curve_client_frees_each_hello_that_it_cannot_encrypt() {
+    use crate::common::{DEADLINE, TCP, in_own_process};
+    use zmq::PublicKey;
+    use zmq::monitor::{Event, Events};
+
     if lacks_curve() {
         return;
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use zmq::{Kind, PollEvents, PollItem};
 
 use super::{Row, Thread, row};
+use crate::common::ThreadId;
 use crate::common::rng::Rng;
 use crate::world::{FEW_DESCRIPTORS, fault};
 
@@ -39,15 +40,13 @@ pub fn under_signals<R>(pause: impl Fn() + Send, work: impl FnOnce() -> R) -> R 
         let rc = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
         assert_eq!(rc, 0, "sigaction");
     });
-    // SAFETY: it has no preconditions.
-    let myself = unsafe { libc::pthread_self() };
+    let myself = ThreadId::current();
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let over = &over;
         scope.spawn(move || {
             while !over.load(Ordering::SeqCst) {
-                // SAFETY: the thread waits for the end of the scope, so it exists.
-                unsafe { libc::pthread_kill(myself, libc::SIGUSR1) };
+                myself.signal(libc::SIGUSR1);
                 pause();
             }
         });
