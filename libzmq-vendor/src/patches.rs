@@ -198,4 +198,5 @@ const TEXTS: &[(&str, &str)] = texts! {
     "2001-queue-in-cache-lines"
     "2002-signaler-without-getpid"
     "2003-mailbox-without-poll"
+    "2004-small-batches"
 };

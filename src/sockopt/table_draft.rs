@@ -54,12 +54,14 @@ options! {
         [socks_password] [set_socks_password], SocketType, "secret" => Some("secret".into());
 
     /// How many bytes a connection receives at once: 8192 unless set, 64 to 67,108,864. Each connection has a buffer of
-    /// that size. Takes effect at the next bind or connect. Draft.
+    /// that size. If the size is 8192, the vendored libzmq receives up to 65,536 bytes at once while a stream fills the buffer.
+    /// Takes effect at the next bind or connect. Draft.
     "ZMQ_IN_BATCH_SIZE" = ZMQ_IN_BATCH_SIZE: Int by (Number<SMALLEST_BATCH, LARGEST_BATCH> => u32),
         [in_batch_size] [set_in_batch_size], SocketType, 4096;
 
     /// How many bytes a connection sends at once: 8192 unless set, 1 to 67,108,864. Each connection has a buffer of
-    /// that size. Takes effect at the next bind or connect. Draft.
+    /// that size. If the size is 8192, the vendored libzmq sends up to 65,536 bytes at once. Takes effect at the next bind or
+    /// connect. Draft.
     "ZMQ_OUT_BATCH_SIZE" = ZMQ_OUT_BATCH_SIZE: Int by (Number<1, LARGEST_BATCH> => u32),
         [out_batch_size] [set_out_batch_size], SocketType, 4096;
 

@@ -1,6 +1,7 @@
 //! The patches of the vendored libzmq: each test fails without the patch that names it. Each module is about one component of
 //! libzmq. A fault in the comment of a test is that of libzmq without the patch.
 
+mod batches;
 #[cfg(feature = "draft")]
 mod channel;
 #[path = "../common/mod.rs"]
