@@ -1,5 +1,5 @@
-//! The list of the guide's programs and classes, `programs.tsv`, and of its sections, `sections.tsv`: facts against which
-//! `examples/` and the libraries are held.
+//! The list of the guide's programs and classes, `programs.tsv`, of what each class has in C, `classes.tsv`, and of the guide's
+//! sections, `sections.tsv`: facts against which `examples/` and the libraries are held.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use crate::header::Header;
 use crate::run::Programs;
 
 const PROGRAMS: &str = include_str!("programs.tsv");
+const CLASSES: &str = include_str!("classes.tsv");
 const SECTIONS: &str = include_str!("sections.tsv");
 
 /// A program or a class of the guide, or of an older edition.
@@ -15,8 +16,35 @@ pub struct Entry {
     pub name: &'static str,
     chapter: u32,
     section: &'static str,
-    /// The file of a class, and a word that is in it.
-    place: Option<(&'static str, &'static str)>,
+    is_class: bool,
+}
+
+/// A type, a function or a constant of a class in C, and its counterpart here. A destructor has none: values are dropped.
+/// Nor has a copy if `Clone` is derived.
+struct Item {
+    class: &'static str,
+    name: &'static str,
+    file: &'static str,
+    /// The first line of the block with the definition: it ends before a line `}`. Without a block the definition is in none.
+    block: Option<&'static str>,
+    /// The beginning of the line with the definition.
+    definition: &'static str,
+}
+
+impl Item {
+    /// Whether the definition is in this text of the file.
+    fn is_in(&self, text: &str) -> bool {
+        let begins = |line: &str| {
+            let rest = line.strip_prefix(self.definition);
+            rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
+        };
+        let Some(block) = self.block else { return text.lines().any(begins) };
+        let mut is_inside = false;
+        text.lines().any(|line| {
+            is_inside = line == block || is_inside && line != "}";
+            is_inside && begins(line.trim_start())
+        })
+    }
 }
 
 /// A section of the guide.
@@ -35,16 +63,22 @@ fn rows<const N: usize>(list: &'static str) -> impl Iterator<Item = [&'static st
 }
 
 fn entries() -> impl Iterator<Item = Entry> {
-    rows(PROGRAMS).map(|[name, kind, chapter, section, place]| {
-        let place = place.split_once(' ');
-        assert_eq!(place.is_some(), kind == "class", "{name}");
-        Entry { name, chapter: chapter.parse().unwrap(), section, place }
+    rows(PROGRAMS).map(|[name, kind, chapter, section]| {
+        assert!(["class", "program"].contains(&kind), "{name} is a {kind}");
+        Entry { name, chapter: chapter.parse().unwrap(), section, is_class: kind == "class" }
+    })
+}
+
+fn items() -> impl Iterator<Item = Item> {
+    rows(CLASSES).map(|[class, name, file, block, definition]| {
+        let block = (block != "-").then_some(block);
+        Item { class, name, file, block, definition }
     })
 }
 
 /// The programs of the guide and of its older editions, in the order for reading.
 pub fn programs() -> impl Iterator<Item = Entry> {
-    entries().filter(|entry| entry.place.is_none())
+    entries().filter(|entry| !entry.is_class)
 }
 
 fn sections() -> impl Iterator<Item = Section> {
@@ -63,19 +97,28 @@ pub fn section(program: &Header) -> Option<Section> {
     sections().find(is_of_program)
 }
 
-/// Checks that each program and class of the list is there, and that each port is in the list with its chapter and section.
+/// Checks that each program of the list and each item of its classes is there, and that each port is in the list with its chapter and section.
 pub fn check(root: &Path, programs: &Programs) -> Result<(), String> {
     let mut faults = Vec::new();
     for entry in entries() {
-        let is_there = match entry.place {
-            None => programs.contains_key(entry.name),
-            Some((file, word)) => std::fs::read_to_string(root.join(file)).is_ok_and(|text| text.contains(word)),
+        let is_there = match entry.is_class {
+            false => programs.contains_key(entry.name),
+            true => items().any(|item| item.class == entry.name),
         };
         if !is_there {
             faults.push(format!("{} is missing", entry.name));
         }
         if !sections().any(|section| section.chapter == entry.chapter && section.title == entry.section) {
             faults.push(format!("sections.tsv has no section {:?}", entry.section));
+        }
+    }
+    for item in items() {
+        let Item { class, name, file, definition, .. } = item;
+        if !entries().any(|entry| entry.is_class && entry.name == class) {
+            faults.push(format!("programs.tsv has no class {class}"));
+        }
+        if !std::fs::read_to_string(root.join(file)).is_ok_and(|text| item.is_in(&text)) {
+            faults.push(format!("{name} of {class} is missing: {file} has no `{definition}`"));
         }
     }
     // Programs with features are further ports, to async runtimes.
