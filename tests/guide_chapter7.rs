@@ -6,6 +6,8 @@ mod common;
 mod peers;
 
 use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -190,36 +192,118 @@ fn most_memory(process: &Process) -> u64 {
     most.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1000
 }
 
-/// The client stops in the middle, and goes on a second later. Neither side has a large part of the file in memory.
-#[deadline::test]
-fn fileio_programs_have_a_bounded_part_of_the_file_in_memory() {
+/// The most that a program may have in memory, in MB: its code, the chunks of a mark of 32, and buffers.
+const MOST_MEMORY: u64 = 30;
+
+/// A file of a GiB, for clients that write their copies into a pipe.
+fn gib(test: &str) -> Data {
+    // Each chunk has two numbers at least, so it differs from all others. The zeros between them have few blocks on the disk.
+    const DISTANCE: u64 = 100_000;
+    let data = Data { size: 1 << 30, ..Data::new(test, 0) };
+    let file = File::options().write(true).open(data.path("testdata")).unwrap();
+    file.set_len(data.size).unwrap();
+    for number in 1..data.size / DISTANCE {
+        file.write_all_at(&number.to_be_bytes(), number * DISTANCE).unwrap();
+    }
+    let made = Command::new("mkfifo").arg(data.copy()).status().unwrap();
+    assert!(made.success());
+    data
+}
+
+/// The end of a pipe into which a client writes its copy: a reader that is as slow as the test wants.
+struct SlowReader {
+    pipe: File,
+    file: File,
+    at: u64,
+    /// Space for the bytes of the copy and of the file.
+    buffers: [Vec<u8>; 2],
+}
+
+impl SlowReader {
+    /// Waits until the client has opened the pipe.
+    fn of(data: &Data) -> SlowReader {
+        let [pipe, file] = [data.copy(), data.path("testdata").into()].map(|path| File::open(path).unwrap());
+        SlowReader { pipe, file, at: 0, buffers: [(); 2].map(|()| vec![0; 1 << 16]) }
+    }
+
+    /// Reads up to this place at least, or to the end of the copy, and compares everything with the file.
+    fn read_to(&mut self, place: u64) {
+        let [copy, expected] = &mut self.buffers;
+        while self.at < place {
+            let len = self.pipe.read(copy).unwrap();
+            if len == 0 {
+                return;
+            }
+            self.file.read_exact(&mut expected[..len]).unwrap();
+            assert!(copy[..len] == expected[..len], "wrong bytes after {}", self.at);
+            self.at += len as u64;
+        }
+    }
+}
+
+/// Copies a GiB. The reader of the copy stops four times, and the client once. Clients, and servers if the model survives that,
+/// are killed meanwhile. No program has a large part of the file in memory.
+fn copies_a_gib(model: &str) {
     if skip_unless(Path::new("/proc/self/status").exists(), "no /proc") {
         return;
     }
-    let data = Data::new("memory", 0);
-    // The file has no blocks on the disk.
-    let size = 400_000_000;
-    File::options().write(true).open(data.path("testdata")).unwrap().set_len(size).unwrap();
-    let data = Data { size, ..data };
-    for model in MODELS {
-        let port = Port::reserve();
-        let server = data.server(Rust, model, &port);
-        let client = data.client(Rust, model, &port, &[]);
-        eventually("a part is copied", || len(&data.copy()) > 0);
-        signal(client.id(), libc::SIGSTOP);
-        assert_eq!(client.line_within(Duration::from_secs(1)), None);
-        let most = most_memory(&server);
-        assert!(most < 60, "{model} has {most} MB for a client that has stopped");
+    let data = gib(model);
+    let quarter = data.size / 4;
+    let port = Port::reserve();
+    let mut server = data.server(Rust, model, &port);
+    let check_memory = |what: &str, server: &Process, client: &Process| {
+        // Meanwhile, programs without a bound would have most of the file in memory.
+        assert_eq!(client.line_within(Duration::from_millis(700)), None, "{what}");
+        let most = [server, client].map(most_memory);
+        println!("{model}, {what}: at most {most:?} MB in the server and the client");
+        assert!(most.iter().all(|most| *most < MOST_MEMORY), "{model}, {what}: {most:?} MB");
+    };
+
+    let killed = data.client(Rust, model, &port, &[]);
+    let mut reader = SlowReader::of(&data);
+    reader.read_to(quarter);
+    check_memory("the reader of a client that will be killed has stopped", &server, &killed);
+    kill(killed);
+    reader.read_to(data.size);
+    assert!((quarter..data.size).contains(&reader.at));
+
+    let client = data.client(Rust, model, &port, &[]);
+    let mut reader = SlowReader::of(&data);
+    for (part, next) in [(1, C), (2, Rust), (3, C)] {
+        reader.read_to(part * quarter);
+        if part == 2 {
+            // It reads nothing from the socket either.
+            signal(client.id(), libc::SIGSTOP);
+        }
+        check_memory(&format!("stop {part}"), &server, &client);
+        // The request of model one has no offset.
+        if model != "fileio1" {
+            kill(server);
+            server = data.server(next, model, &port);
+        }
         signal(client.id(), libc::SIGCONT);
-        eventually("a large part is copied", || len(&data.copy()) > size / 4);
-        signal(client.id(), libc::SIGSTOP);
-        let most = most_memory(&client).max(most_memory(&server));
-        assert!(most < 60, "{model} has {most} MB");
-        signal(client.id(), libc::SIGCONT);
-        assert_eq!(ended(client), [data.printed(Rust, model)]);
-        assert_eq!(interrupt(server), NOTHING);
-        fs::remove_file(data.copy()).unwrap();
     }
+    reader.read_to(data.size);
+    assert_eq!(reader.at, data.size);
+    assert_eq!(ended(client), [data.printed(Rust, model)]);
+    assert_eq!(reader.pipe.read(&mut [0]).unwrap(), 0, "bytes after the end of the file");
+    assert!(most_memory(&server) < MOST_MEMORY);
+    kill(server);
+}
+
+#[deadline::test]
+fn fileio1_copies_a_gib_to_a_slow_reader_and_after_a_killed_client() {
+    copies_a_gib("fileio1");
+}
+
+#[deadline::test]
+fn fileio2_copies_a_gib_to_a_slow_reader_and_past_killed_peers() {
+    copies_a_gib("fileio2");
+}
+
+#[deadline::test]
+fn fileio3_copies_a_gib_to_a_slow_reader_and_past_killed_peers() {
+    copies_a_gib("fileio3");
 }
 
 #[deadline::test]

@@ -182,9 +182,9 @@ fn client_takes_the_largest_credit_and_any_offset() {
     serving.end();
 }
 
-/// The client asks for a GiB, and neither side has more in memory than the credit and the mark.
+/// `tests/guide_chapter7.rs` measures the memory of a client and a server for a file of this size.
 #[deadline::test]
-fn client_gets_a_large_file() {
+fn client_gets_exactly_the_bytes_of_a_gib() {
     const LEN: u64 = 1 << 30;
     let serving = serve(TCP, file(LEN));
     let mut copy = Comparison::default();
