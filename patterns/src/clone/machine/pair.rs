@@ -158,7 +158,7 @@ impl ServerMachine {
         // Values of an incomplete map may be newer than the last update. New updates must be newer than they.
         self.committed = self.committed.max(self.map.newest());
         self.published = self.committed;
-        self.restore_expiries(now);
+        self.set_expiries(now);
         // Clients learn that the server is another one before they get its updates.
         self.publish_heartbeat(actions);
         let mut pending: Vec<Pending> = std::mem::take(&mut self.pending).into_values().collect();
@@ -269,11 +269,7 @@ impl ServerMachine {
             Ok(())
         } else {
             self.clock.set_left(now, &mut message, left);
-            let sequence = message.sequence();
             let applied = if is_entry { Ok(replica.on_entry(message)) } else { replica.on_update(message) };
-            if applied == Ok(true) {
-                self.expiries.set(&key, sequence, left.map(|left| later(now, left)));
-            }
             if applied.is_ok() {
                 if replica.is_complete() {
                     if self.pending.get(&key).is_some_and(|pending| pending.is_replaced_by(uuid)) {

@@ -211,14 +211,13 @@ impl ServerMachine {
         }
     }
 
-    /// Sets the end of each value whose time is in its properties only: the update that replaced the value was never published.
-    pub(super) fn restore_expiries(&mut self, now: Instant) {
+    /// Sets the ends of all values when the server becomes active. It may have had others: of updates that were never published, or
+    /// whose deletions it has not seen while it was passive.
+    pub(super) fn set_expiries(&mut self, now: Instant) {
+        self.expiries = Expiries::default();
         for message in self.map.messages() {
-            if let Some(left) = self.clock.left(now, &message)
-                && !self.expiries.has(message.key(), message.sequence())
-            {
-                self.expiries.set(message.key(), message.sequence(), Some(later(now, left)));
-            }
+            let end = self.clock.left(now, &message).map(|left| later(now, left));
+            self.expiries.set(message.key(), message.sequence(), end);
         }
     }
 
@@ -336,7 +335,9 @@ impl Clock {
     pub fn set_left(&self, now: Instant, stored: &mut KvMsg, left: Option<Duration>) {
         if let Some(left) = left {
             let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-            let set = stored.set_property("ttl", &self.unix(now).saturating_add(left).to_string());
+            // 0 would be no end.
+            let end = self.unix(now).saturating_add(left).max(1);
+            let set = stored.set_property("ttl", &end.to_string());
             debug_assert_eq!(set, Ok(()));
         }
     }
@@ -360,10 +361,6 @@ impl Expiries {
             self.of.insert(key.clone(), expiry);
             self.due.insert(expiry, key.clone());
         }
-    }
-
-    fn has(&self, key: &Message, sequence: u64) -> bool {
-        self.of.get(key).is_some_and(|(_, other)| *other == sequence)
     }
 
     fn next(&self) -> Option<Instant> {
