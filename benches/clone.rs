@@ -2,14 +2,18 @@
 //! libzmq, in the same run.
 //!
 //! ```text
-//! cargo bench --bench clone                        # 100,000 updates, a million keys
-//! cargo bench --bench clone -- 10000 50000
+//! cargo bench --bench clone                        # 100,000 updates, a million keys, 3 rounds
+//! cargo bench --bench clone -- 10000 50000 1
 //! ```
 //!
 //! A server of model five is a process; the clients are threads of another one, connected over tcp. One more thread sends
 //! updates with a body of 100 bytes, and is never more than 1000 of them ahead of the slowest client: none is dropped. The loop in C
 //! publishes messages of the same frames by the same rule, straight to its subscribers. The snapshot goes to one client; beside it,
 //! the loop in C publishes as many messages to one subscriber. The memory is the growth of the resident set of the process.
+//!
+//! Rust and C run in turn in each round. The numbers are the medians of the rounds, and the ratios those of the rounds' own
+//! ratios. In one more run, another client makes an update while the snapshot is sent, waits until the server has published it, and
+//! makes the next one.
 
 mod common;
 
@@ -19,13 +23,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{compile, is_optimised, print_row, run, text};
+use common::{compile, is_optimised, median, print_row, run, text};
 use zmq::{Context, Push};
 use zmq_patterns::clone::{Client, ClientEvent, Endpoints, Format, KvMsg, Model, Server};
 
 const CLIENTS: [usize; 3] = [1, 10, 100];
 const UPDATES: u64 = 100_000;
 const KEYS: u64 = 1_000_000;
+const ROUNDS: usize = 3;
 /// The number of keys of the updates.
 const FEW_KEYS: u64 = 1000;
 const WINDOW: u64 = 1000;
@@ -46,16 +51,17 @@ fn main() {
             let [seconds, bytes] = snapshot(&parsed(endpoints), number(keys));
             return println!("{seconds} {bytes}");
         }
+        ["updates", keys, ref endpoints @ ..] => {
+            let [number, median, longest] = updates_beside_a_snapshot(&parsed(endpoints), number(keys));
+            return println!("{number} {median} {longest}");
+        }
         _ => {}
     }
     if !is_optimised() {
         return;
     }
-    let [updates, keys] = match words[..] {
-        [] => [UPDATES, KEYS],
-        [updates] => [number(updates), KEYS],
-        [updates, keys, ..] => [number(updates), number(keys)],
-    };
+    let mut numbers = words.iter().map(|word| number(word));
+    let [updates, keys, rounds] = [UPDATES, KEYS, ROUNDS as u64].map(|usual| numbers.next().unwrap_or(usual));
     let c = compile("clone.c", "linked", &linked::c_flags());
     let in_c = |clients: usize, updates: u64, keys: u64| -> f64 {
         let arguments = [clients.to_string(), updates.to_string(), keys.to_string()];
@@ -64,28 +70,48 @@ fn main() {
     println!("{updates} updates with a body of {} bytes", BODY.len());
     print_row(&["updates a second".into(), "Clone".into(), "PUB/SUB in C".into(), "to C".into()]);
     for clients in CLIENTS {
-        let (server, endpoints) = server();
-        let own = own(&["clients", &clients.to_string(), &updates.to_string()], &endpoints);
-        let [rust] = own[..] else { panic!("{own:?}") };
-        stop(server);
-        let c = in_c(clients, updates, FEW_KEYS);
-        let cells = [format!("{clients} clients"), format!("{rust:.0}"), format!("{c:.0}"), format!("{:.2}", rust / c)];
-        print_row(&cells);
+        let rates = in_turn(rounds, || {
+            let (server, endpoints) = server();
+            let [rust] = own(&["clients", &clients.to_string(), &updates.to_string()], &endpoints);
+            stop(server);
+            [rust, in_c(clients, updates, FEW_KEYS)]
+        });
+        let [rust, c, ratio] = medians(&rates);
+        print_row(&[format!("{clients} clients"), format!("{rust:.0}"), format!("{c:.0}"), format!("{ratio:.2}")]);
     }
 
     let (server, endpoints) = server();
     let before = resident(server.id());
     fill(&parsed_strings(&endpoints), keys);
     let server_bytes = resident(server.id()).saturating_sub(before);
-    let own = own(&["snapshot", &keys.to_string()], &endpoints);
-    let [seconds, client_bytes] = own[..] else { panic!("{own:?}") };
+    let mut client_bytes = 0.0;
+    let times = in_turn(rounds, || {
+        let [seconds, bytes] = own(&["snapshot", &keys.to_string()], &endpoints);
+        client_bytes = bytes;
+        [seconds, keys as f64 / in_c(1, keys, keys)]
+    });
+    let [number, typical, longest] = own(&["updates", &keys.to_string()], &endpoints);
     stop(server);
-    let c = keys as f64 / in_c(1, keys, keys);
+    let [seconds, c, ratio] = medians(&times);
     println!("\nThe snapshot of {keys} keys");
-    print_row(&["".into(), "Clone".into(), "PUB/SUB in C".into()]);
-    print_row(&["seconds".into(), format!("{seconds:.2}"), format!("{c:.2}")]);
+    print_row(&["".into(), "Clone".into(), "PUB/SUB in C".into(), "to C".into()]);
+    print_row(&["seconds".into(), format!("{seconds:.2}"), format!("{c:.2}"), format!("{ratio:.2}")]);
     print_row(&["bytes of the server, each key".into(), format!("{:.0}", server_bytes as f64 / keys as f64)]);
     print_row(&["bytes of the client, each key".into(), format!("{:.0}", client_bytes / keys as f64)]);
+    print_row(&["updates meanwhile".into(), format!("{number:.0}")]);
+    print_row(&["ms of an update meanwhile, median".into(), format!("{:.2}", 1e3 * typical)]);
+    print_row(&["ms of an update meanwhile, longest".into(), format!("{:.2}", 1e3 * longest)]);
+}
+
+/// The figures of Clone and of the loop in C in each round.
+fn in_turn(rounds: u64, mut round: impl FnMut() -> [f64; 2]) -> Vec<[f64; 2]> {
+    (0..rounds.max(1)).map(|_| round()).collect()
+}
+
+/// The medians of both figures, and of the ratios of the rounds.
+fn medians(rounds: &[[f64; 2]]) -> [f64; 3] {
+    let figures: [fn(&[f64; 2]) -> f64; 3] = [|round| round[0], |round| round[1], |round| round[0] / round[1]];
+    figures.map(|figure| median(rounds.iter().map(figure).collect()))
 }
 
 fn number(word: &str) -> u64 {
@@ -126,10 +152,11 @@ fn serve() {
 }
 
 /// Runs this program in another process, and gives the numbers that it prints.
-fn own(words: &[&str], endpoints: &[String]) -> Vec<f64> {
+fn own<const N: usize>(words: &[&str], endpoints: &[String]) -> [f64; N] {
     let program = std::env::current_exe().expect("this program's own file");
     let output = run(Command::new(program).args(words).args(endpoints));
-    text(&output).split_whitespace().map(|word| word.parse().expect("a number")).collect()
+    let numbers: Vec<f64> = text(&output).split_whitespace().map(|word| word.parse().expect("a number")).collect();
+    numbers.try_into().unwrap_or_else(|numbers| panic!("{numbers:?}"))
 }
 
 fn client(context: &Context, endpoints: &Endpoints, subtree: &str) -> Client {
@@ -205,6 +232,31 @@ fn snapshot(endpoints: &Endpoints, keys: u64) -> [f64; 2] {
     let seconds = start.elapsed().as_secs_f64();
     assert_eq!(client.map().len() as u64, keys + 1);
     [seconds, resident(std::process::id()).saturating_sub(before) as f64]
+}
+
+/// The number of updates that were made while a client got the map, and the seconds that one took: the median and the longest.
+fn updates_beside_a_snapshot(endpoints: &Endpoints, keys: u64) -> [f64; 3] {
+    let context = Context::new().expect("a context");
+    let push = context.socket(Push).expect("a socket");
+    push.connect(&endpoints.updates).expect("a connection");
+    let mut client = client(&context, endpoints, LAST);
+    while client.get(LAST).is_none() {
+        client.wait(None).expect("an event");
+    }
+    let mut times = Vec::new();
+    thread::scope(|scope| {
+        let snapshot = scope.spawn(|| snapshot(endpoints, keys));
+        while !snapshot.is_finished() {
+            let (start, body) = (Instant::now(), times.len().to_string());
+            push.send_multipart(KvMsg::new(LAST, &*body).into_multipart(Format::Full)).expect("an update");
+            while client.get(LAST).is_none_or(|last| *last != *body) {
+                client.wait(None).expect("an event");
+            }
+            times.push(start.elapsed().as_secs_f64());
+        }
+    });
+    let longest = times.iter().copied().fold(0.0, f64::max);
+    [times.len() as f64, median(times), longest]
 }
 
 /// The bytes of a process that are in memory.

@@ -7,7 +7,9 @@
 //! ```
 //!
 //! Server and client are processes that are connected over tcp. A file of 256 MiB, which is in the page cache, goes to
-//! `/dev/null`. Each number is the median of the rounds in MB/s.
+//! `/dev/null`. The numbers are MB/s, the medians of the rounds, and the ratios are the medians of the rounds' own ratios.
+
+mod common;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Instant;
 
+use common::{is_optimised, median, print_row};
 use zmq::{Context, Router};
 use zmq_patterns::file_transfer::{Client, Server};
 
@@ -23,11 +26,10 @@ const CREDITS: [u32; 3] = [1, 10, 100];
 const ROUNDS: usize = 7;
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    match &args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    match &common::arguments().iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["server", endpoint, file] => serve(endpoint, file),
         ["client", endpoint, credit, copy] => fetch(endpoint, credit.parse().expect("a credit"), copy),
-        _ if cfg!(debug_assertions) => println!("A debug build is not measured: cargo bench makes an optimised one."),
+        _ if !is_optimised() => {}
         [] => compare(ROUNDS),
         [rounds] => compare(rounds.parse().expect("a number of rounds")),
         _ => {
@@ -56,6 +58,9 @@ fn fetch(endpoint: &str, credit: u32, copy: &str) {
     assert_eq!(received.bytes, SIZE as u64);
 }
 
+/// The seconds of `cat`, and those of Rust and C with each credit.
+type Round = (f64, [[f64; 2]; CREDITS.len()]);
+
 fn compare(rounds: usize) {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let file = directory.join("file_transfer-data");
@@ -65,27 +70,34 @@ fn compare(rounds: usize) {
     }
     drop(data);
     let rust = std::env::current_exe().expect("this program's own file");
-    let programs = [("Rust", rust), ("C", c_peer(directory))];
-
-    let (rust_server, rust_at) = server(&programs[0].1, "tcp://127.0.0.1:*", &file);
-    let (c_server, c_at) = server(&programs[1].1, &c_endpoint(), &file);
-    let mut times = vec![Vec::new(); 2 * CREDITS.len() + 1];
-    for _ in 0..rounds.max(1) {
-        let mut columns = times.iter_mut();
-        let mut note = |command: &mut Command| columns.next().expect("a column").push(seconds(command));
-        for credit in CREDITS {
-            for ((_, program), endpoint) in programs.iter().zip([&rust_at, &c_at]) {
-                note(Command::new(program).args(["client", endpoint, &credit.to_string(), "/dev/null"]));
-            }
-        }
-        note(Command::new("sh").args(["-c", "cat \"$0\" | cat >/dev/null"]).arg(&file));
+    let c = c_peer(directory);
+    let (rust_server, rust_at) = server(&rust, "tcp://127.0.0.1:*", &file);
+    let (c_server, c_at) = server(&c, &c_endpoint(), &file);
+    let through_pipe = || seconds(Command::new("sh").args(["-c", "cat \"$0\" | cat >/dev/null"]).arg(&file));
+    let times: Vec<Round> = (0..rounds.max(1))
+        .map(|_| {
+            let with_credit = |credit: u32| {
+                let client = |program: &Path, endpoint: &str| {
+                    seconds(Command::new(program).args(["client", endpoint, &credit.to_string(), "/dev/null"]))
+                };
+                [client(&rust, &rust_at), client(&c, &c_at)]
+            };
+            (through_pipe(), CREDITS.map(with_credit))
+        })
+        .collect();
+    let of_rounds = |figure: &dyn Fn(&Round) -> f64| median(times.iter().map(figure).collect());
+    let megabytes = |seconds: f64| SIZE as f64 / 1e6 / seconds;
+    print_row(&["MB/s".into(), "Rust".into(), "C".into(), "to C".into(), "to cat".into()]);
+    for (index, credit) in CREDITS.iter().enumerate() {
+        let cells = [
+            format!("{:.0}", of_rounds(&|(_, programs)| megabytes(programs[index][0]))),
+            format!("{:.0}", of_rounds(&|(_, programs)| megabytes(programs[index][1]))),
+            format!("{:.2}", of_rounds(&|(_, programs)| programs[index][1] / programs[index][0])),
+            format!("{:.2}", of_rounds(&|(cat, programs)| cat / programs[index][0])),
+        ];
+        print_row(&[&[format!("credit {credit}")], &cells[..]].concat());
     }
-    println!("| MB/s | Rust | C | C / Rust |\n| --- | --- | --- | --- |");
-    for (credit, times) in CREDITS.iter().zip(times.chunks_exact_mut(2)) {
-        let [rust, c] = [0, 1].map(|program| throughput(&mut times[program]));
-        println!("| credit {credit} | {rust:.0} | {c:.0} | {:.2} |", c / rust);
-    }
-    println!("\ncat through a pipe: {:.0} MB/s", throughput(&mut times[2 * CREDITS.len()]));
+    println!("\ncat through a pipe: {:.0} MB/s", of_rounds(&|(cat, _)| megabytes(*cat)));
     for mut server in [rust_server, c_server] {
         server.kill().expect("a server that runs");
         server.wait().expect("a server that ends");
@@ -125,10 +137,4 @@ fn seconds(command: &mut Command) -> f64 {
     let output = command.stdout(Stdio::null()).output().expect("a program that starts");
     assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
     start.elapsed().as_secs_f64()
-}
-
-/// The throughput of the median round, in MB/s.
-fn throughput(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    SIZE as f64 / times[times.len() / 2] / 1e6
 }
