@@ -3,7 +3,7 @@
 //! Chapter: 5, Getting an Out-of-Band Snapshot
 //! Original: clonecli2.c
 //! Replaces it: in any pair
-//! Teaches: a client that comes late has everything; one that misses an update notices it, and asks again
+//! Teaches: a client that comes late has everything, and one that misses an update asks again; in C, a lost update stays lost
 //! Arguments: --snapshots tcp://localhost:5556, --publisher tcp://localhost:5557, --count
 //! Other files: common/mod.rs, common/clone.rs
 //! Ends: on Ctrl-C
