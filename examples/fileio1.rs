@@ -20,8 +20,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::Dealer;
 use zmq::zhelpers::s_send;
+use zmq::{Dealer, Errno, Error, interrupt};
 use zmq_patterns::file_transfer::Received;
 
 use file_transfer::Transfer;
@@ -46,6 +46,10 @@ fn main() -> common::Result {
             s_send(&dealer, "fetch")?;
             let mut received = Received::default();
             loop {
+                // While chunks come faster than they are written, no call waits, and none notices Ctrl-C.
+                if interrupt::interrupted() {
+                    return Err(Error::new(Errno::EINTR, "zmq_msg_recv", "Ctrl-C").into());
+                }
                 let chunk = dealer.recv_msg()?;
                 received.chunks += 1;
                 received.bytes += chunk.len() as u64;

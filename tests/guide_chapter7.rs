@@ -10,6 +10,7 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use zmq::{Context, Router};
@@ -304,6 +305,32 @@ fn fileio2_copies_a_gib_to_a_slow_reader_and_past_killed_peers() {
 #[deadline::test]
 fn fileio3_copies_a_gib_to_a_slow_reader_and_past_killed_peers() {
     copies_a_gib("fileio3");
+}
+
+/// The reader takes longer than the server, so that the client has the next chunk already, and never waits.
+#[deadline::test]
+fn ctrl_c_ends_fileio_clients_in_the_middle() {
+    for model in MODELS {
+        let data = gib("ctrl-c");
+        let port = Port::reserve();
+        let server = data.server(Rust, model, &port);
+        let client = data.client(Rust, model, &port, &[]);
+        let size = data.size;
+        let mut reader = SlowReader::of(&data);
+        reader.read_to(size / 64);
+        let reading = thread::spawn(move || {
+            let mut before = 0;
+            while before < reader.at {
+                before = reader.at;
+                thread::sleep(Duration::from_millis(2));
+                reader.read_to(before + 1);
+            }
+            reader.at
+        });
+        assert_eq!(interrupt(client), NOTHING);
+        assert!(reading.join().unwrap() < size, "{model} has read the whole file");
+        assert_eq!(interrupt(server), NOTHING);
+    }
 }
 
 #[deadline::test]

@@ -10,6 +10,7 @@ use zmq::{Context, Dealer, PollEvents, PollItem, Result, SendError, Socket, poll
 use super::error::Reason;
 use super::machine::{ClientAction, ClientMachine, Failure};
 use super::{ClientEvent, FetchError, Received};
+use crate::run::check_signals;
 use crate::setup::Setup;
 
 type Report = Box<dyn FnMut(&ClientEvent) + Send>;
@@ -166,6 +167,8 @@ impl Client {
                     ClientAction::Fail(Failure::Incomplete) => return Err(Reason::Incomplete),
                 }
             }
+            // While chunks come faster than they are written, no call waits.
+            check_signals("zmq_poll").map_err(Reason::Failed)?;
             wait(machine, socket.as_ref(), &mut actions).map_err(Reason::Failed)?;
         }
     }
