@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use zmq::zhelpers::s_send;
-use zmq::{Context, PollEvents, PollItem, Pub, Socket, Sub, poll};
+use zmq::{Context, PollEvents, PollItem, Pub, Socket, Sub, interrupt, poll};
 
 /// Decentralised chat: prints what all peers of a network say, and tells them what is typed.
 #[derive(Parser)]
@@ -61,18 +61,21 @@ fn chat(args: &Args) -> common::Result {
     let (stdin, mut line) = (io::stdin(), Vec::new());
     let mut items =
         [PollItem::fd(stdin.as_fd(), PollEvents::POLLIN), PollItem::socket(&subscriber, PollEvents::POLLIN)];
-    loop {
+    while !interrupt::interrupted() {
         poll(&mut items, None)?;
-        while let Some(message) = subscriber.now().recv_msg()? {
+        // A peer that never stops keeps neither what is typed nor Ctrl-C waiting.
+        for _ in 0..100 {
+            let Some(message) = subscriber.now().recv_msg()? else { break };
             // The message has its own end of line.
             print!("{}", String::from_utf8_lossy(&message));
             io::stdout().flush()?;
         }
         // At the end of the input a pipe is not readable: it reports an error.
         if !items[0].revents().is_empty() && !say(&publisher, &args.username, &mut line)? {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }
 
 /// The endpoints of all hosts of a network of 254.

@@ -106,6 +106,7 @@ fn reliable_servers_end_on_ctrl_c_in_a_flood() {
         ("ppqueue", "--backend", &["--frontend"], &["\x02"]),
         ("mdbroker", "--endpoint", &[], &["", "MDPW01", "\x04"]),
         ("flserver3", "--bind", &[], &["PING"]),
+        ("fileio3", "--no-client --file /etc/passwd --bind", &[], &["fetch", "0", "1"]),
         ("clonesrv4", "--snapshots", &["--publisher", "--updates"], &["ICANHAZ?", "/client/"]),
         ("bstarsrv", "--primary --backup-peer ipc://nobody --primary-frontend", &["--primary-state"], &["", "1"]),
         ("bstarsrv2", "--primary --backup-peer ipc://nobody --primary-frontend", &["--primary-state"], &["", "1"]),
@@ -139,19 +140,54 @@ fn binary_star_servers_end_on_ctrl_c_in_a_flood_of_states() {
 #[deadline::test]
 fn subscribers_end_on_ctrl_c_in_a_flood_of_updates() {
     let directory = Directory::new("flood-subscribers");
-    for (name, message) in [("psenvsub", &["B", "more"][..]), ("durasub", &["Hello", "1", "Update"])] {
-        let (port, nobody) = (Port::reserve(), Port::reserve());
+    for (name, message) in [
+        ("psenvsub", &["B", "more"][..]),
+        ("durasub", &["Hello", "1", "Update"]),
+        ("pathosub --topic 001", &["001", "more"]),
+        ("lvcache", &["001", "more"]),
+        ("clonecli1", &["key", "\0\0\0\0\0\0\0\x01", "value"]),
+        ("clonecli3", &["key", "\0\0\0\0\0\0\0\x01", "value"]),
+        ("dechat", &["Ann: more\n"]),
+    ] {
+        let (port, other) = (Port::reserve(), Port::reserve());
+        let (name, args) = name.split_once(' ').unwrap_or((name, ""));
         let args = match name {
-            "psenvsub" => format!("--endpoint {}", port.connect()),
-            _ => format!("--publisher {} --sync {}", port.connect(), nobody.connect()),
+            "durasub" => format!("--publisher {} --sync {}", port.connect(), other.connect()),
+            "lvcache" => format!("--frontend {} --backend {}", port.connect(), other.bind()),
+            "clonecli3" => {
+                format!("--publisher {} --snapshots {} --updates {}", port.connect(), other.connect(), other.connect())
+            }
+            "dechat" => format!("--network tcp://127.0.0.1:{} --interface {}", port.number(), other.bind()),
+            _ => format!("--endpoint {} {args}", port.connect()),
         };
-        let program = start(&directory, name, &args);
+        let program = match name {
+            // It ends with its input.
+            "dechat" => Process::spawn(Command::new(example(name)).args(args.split_whitespace())),
+            _ => start(&directory, name, &args),
+        };
         let bind = |publisher: &Socket<'_, XPub>| {
             publisher.set_xpub_nodrop(true).unwrap();
-            publisher.bind(&port.bind()).unwrap();
+            // dechat connects to each address of the network.
+            publisher.bind(&format!("tcp://127.0.0.1:{}", port.number())).unwrap();
             publisher.wait_for_subscribers(1, None, &mut Vec::new()).unwrap();
         };
         flood(program, XPub, bind, &message.iter().copied().collect());
+    }
+}
+
+/// The clients of Clone servers send updates.
+#[deadline::test]
+fn clone_servers_end_on_ctrl_c_in_a_flood_of_updates() {
+    let directory = Directory::new("flood-clone");
+    let number = "\0\0\0\0\0\0\0\0";
+    for (name, message) in
+        [("clonesrv3", &["key", number, "value"][..]), ("clonesrv5", &["key", number, "", "", "value"])]
+    {
+        let [snapshots, publisher, updates] = [(); 3].map(|()| Port::reserve());
+        let others = format!("--snapshots {} --publisher {}", snapshots.bind(), publisher.bind());
+        let program = start(&directory, name, &format!("{others} --updates {}", updates.bind()));
+        let connect = |client: &Socket<'_, Push>| client.connect(&updates.connect()).unwrap();
+        flood(program, Push, connect, &Multipart::from(message));
     }
 }
 
