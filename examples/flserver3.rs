@@ -58,7 +58,7 @@ fn serve(args: &Args) -> common::Result {
         }
         "OK".into()
     };
-    Server::new(socket).run(serve, |event| {
+    Server::new(socket)?.run(serve, |event| {
         if let Event::Malformed(message) = event {
             println!("E: invalid message\n{message}");
         }

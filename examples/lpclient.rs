@@ -51,11 +51,13 @@ fn run(args: Args) -> common::Result {
     let mut client = LazyPirate::new(&context, &args.endpoint)
         .timeout(Duration::from_millis(args.timeout))
         .retries(args.tries - 1)
-        .on_try(|event| {
-            if let TryEvent::Unanswered { tries_left: 1.., .. } = event {
+        .on_try(|event| match event {
+            TryEvent::Unanswered { tries_left: 1.., .. } => {
                 println!("W: no response from server, retrying...");
                 println!("I: reconnecting to server...");
             }
+            TryEvent::Malformed { message, .. } => println!("E: malformed reply from server: {message}"),
+            _ => {}
         });
 
     for sequence in 1.. {

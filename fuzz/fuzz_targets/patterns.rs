@@ -111,7 +111,7 @@ impl World {
             queue: Queue::paranoid(frontend, backend).unwrap().max_workers(10),
             workers: connected("inproc://backend"),
             clients: connected("inproc://frontend"),
-            server: Server::new(server),
+            server: Server::new(server).unwrap(),
             asker: connected("inproc://server"),
         }
     }

@@ -33,7 +33,7 @@ pub mod titanic;
 
 pub use actor::{Actor, ActorError, ActorPipe, ActorResult, PipeWithin};
 pub use guard::EndpointGuard;
-pub use lazy_pirate::{LazyPirate, RequestError, TryEvent};
+pub use lazy_pirate::{LazyPirate, LazyPirateAction, LazyPirateMachine, RequestError, TryEvent};
 pub use proxy::Proxy;
 pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
 pub use shared::{SharedSocket, SharedWithin};

@@ -25,7 +25,7 @@ fn server(context: &Context, endpoint: &str, name: &'static str) -> (String, Joi
         request
     };
     let thread = thread::spawn(move || {
-        let mut server = Server::new(socket);
+        let mut server = Server::new(socket).unwrap();
         (server.run(serve, |_| {}), server.malformed())
     });
     (endpoint, thread)
@@ -281,6 +281,42 @@ fn client_and_server_drop_malformed_messages() {
     let (ended, dropped) = serving.join().unwrap();
     ended.unwrap();
     assert_eq!(dropped, 4);
+}
+
+/// A client that does not read, and one that leaves.
+#[deadline::test]
+fn server_counts_and_reports_replies_that_do_not_reach_their_client() {
+    let context = Context::new().unwrap();
+    let socket = context.owned_socket(Router).unwrap();
+    socket.set_sndhwm(1).unwrap();
+    socket.bind("inproc://server").unwrap();
+    let mut server = Server::new(socket).unwrap();
+    let deaf = context.socket(Dealer).unwrap();
+    deaf.set_rcvhwm(1).unwrap();
+    deaf.connect("inproc://server").unwrap();
+    let mut lost = Vec::new();
+    for request in [&["1", "x"][..], &["2", "x"], &["3", "x"], &[PING]] {
+        deaf.send_multipart(request).unwrap();
+        server.run_once(|request| request, |event| lost.push(event.clone())).unwrap();
+    }
+    // Two replies have room.
+    let [Event::ReplyLost(reply), Event::ReplyLost(pong)] = &lost[..] else { panic!("{lost:?}") };
+    assert_eq!((&reply[1..], &pong[1..]), (&["3".into(), "x".into()][..], &[PONG.into()][..]));
+    assert_eq!((server.lost_replies(), server.malformed()), (2, 0));
+    for number in ["1", "2"] {
+        assert_eq!(deaf.recv_multipart().unwrap(), [number, "x"]);
+    }
+
+    // libzmq may notice only after the reply that a client has left.
+    while server.lost_replies() < 3 {
+        let leaving = connected(&context, Dealer, "inproc://server");
+        leaving.send_multipart(["4", "x"]).unwrap();
+        drop(leaving);
+        server.run_once(|request| request, |event| assert!(matches!(event, Event::ReplyLost(_)), "{event:?}")).unwrap();
+    }
+    deaf.send_multipart(["5", "x"]).unwrap();
+    server.run_once(|request| request, |event| panic!("{event:?}")).unwrap();
+    assert_eq!(deaf.recv_multipart().unwrap(), ["5", "x"]);
 }
 
 /// A request that a signal ends gives no reply to the next one. The agent is started again, with its servers.

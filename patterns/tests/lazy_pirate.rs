@@ -2,6 +2,8 @@
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
+#[path = "lazy_pirate/machine.rs"]
+mod machine;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{Process, alone, c_program, in_own_process, role};
-use zmq::{Context, Errno, Rep, Router, interrupt};
+use zmq::{Context, Errno, Multipart, Rep, Router, interrupt};
 use zmq_patterns::{LazyPirate, TryEvent};
 
 const MOMENT: Duration = Duration::from_millis(50);
@@ -98,6 +100,45 @@ fn late_replies_of_a_c_server_are_dropped() {
         client = client.timeout(Duration::from_millis(100));
     }
     drop(server);
+}
+
+/// Messages without the empty frame or without another one, before the reply and between two requests.
+#[deadline::test]
+fn messages_that_are_no_reply_are_counted_reported_and_dropped() {
+    let context = Context::new().unwrap();
+    let server = context.owned_socket(Router).unwrap();
+    let endpoint = server.bind("inproc://server").unwrap();
+    let (sender, dropped) = channel();
+    let client = LazyPirate::new(&context, &endpoint).timeout(LONG).retries(0).on_try(move |event| {
+        if let TryEvent::Malformed { endpoint, message } = event {
+            sender.send(((*endpoint).to_owned(), (*message).clone())).unwrap();
+        }
+    });
+    let (answered, answers) = channel();
+    let serving = thread::spawn(move || {
+        // A second reply does not count.
+        for after in [&[&["", "reply"][..], &["y"]][..], &[]] {
+            let id = server.recv_multipart().unwrap().pop_front().unwrap();
+            for frames in [&["x"][..], &[""], &["x", "reply"], &["", "reply"]].iter().chain(after) {
+                let mut message = Multipart::from(*frames);
+                message.push_front(&id);
+                server.send_multipart(message).unwrap();
+            }
+            answered.send(()).unwrap();
+        }
+        server
+    });
+    let mut client = client;
+    assert_eq!(client.request("first").unwrap(), ["reply"]);
+    assert_eq!(client.malformed(), 3);
+    answers.recv().unwrap();
+    assert_eq!(client.request("second").unwrap(), ["reply"]);
+    assert_eq!(client.malformed(), 7);
+    drop(serving.join().unwrap());
+    drop(client);
+    let expected = [&["x"][..], &[""], &["x", "reply"], &["y"], &["x"], &[""], &["x", "reply"]];
+    let expected = expected.map(|frames| (endpoint.clone(), Multipart::from(frames)));
+    assert_eq!(dropped.iter().collect::<Vec<_>>(), expected);
 }
 
 #[deadline::test]
@@ -282,7 +323,7 @@ fn request_fails_at_once_when_no_retry_can_help() {
     let mut refused = LazyPirate::new(&context, "inproc://x").with(|socket| socket.set_linger(Some(Duration::MAX)));
     assert_eq!(failed(&mut refused).error().unwrap().call(), "ZMQ_LINGER");
     let mut client = LazyPirate::new(&context, "tcp://127.0.0.1:9").timeout(LONG);
-    assert_eq!(client.request(zmq::Multipart::new()).unwrap_err().errno(), Errno::EINVAL);
+    assert_eq!(client.request(Multipart::new()).unwrap_err().errno(), Errno::EINVAL);
     let waits = thread::spawn(move || client.request("Hello").unwrap_err().errno());
     context.shutdown().unwrap();
     assert_eq!(waits.join().unwrap(), Errno::ETERM);

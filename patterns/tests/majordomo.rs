@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::{DEADLINE, TCP, connected, eventually, in_own_process, next};
 use zmq::{Context, Dealer, Errno, Multipart, Req, Router, Socket, interrupt};
+use zmq_patterns::TryEvent;
 use zmq_patterns::majordomo::{
     AsyncClient, Broker, Client, Event, LONGEST_SERVICE, Lost, Malformed, Statistics, Worker, WorkerEvent,
     check_service,
@@ -423,7 +424,12 @@ fn workers_and_clients_drop_what_is_malformed() {
     let (body, numbers) = working.join().unwrap();
     assert_eq!((body, numbers.malformed, numbers.requests), ("Hello".into(), 3, 1));
 
-    let mut client = Client::new(&context, &endpoint).timeout(LONG).retries(0);
+    let (sender, dropped) = channel();
+    let mut client = Client::new(&context, &endpoint).timeout(LONG).retries(0).on_try(move |event| {
+        if let TryEvent::Malformed { message, .. } = event {
+            sender.send((*message).clone()).unwrap();
+        }
+    });
     let asking = thread::spawn(move || (client.request("echo", "Hello").unwrap(), client.malformed()));
     let mut message = loop {
         // The worker has left, and has sent a DISCONNECT.
@@ -438,8 +444,12 @@ fn workers_and_clients_drop_what_is_malformed() {
         router.send_multipart(&message).unwrap();
     }
     assert_eq!(asking.join().unwrap(), ("Hello".into(), 2));
+    let expected = [["MDPW01", "echo", "Hello"], ["MDPC01", "other", "Hello"]].map(Multipart::from);
+    assert_eq!(dropped.iter().collect::<Vec<_>>(), expected);
 
-    let mut client = AsyncClient::new(&context, &endpoint).timeout(LONG);
+    let (sender, faults) = channel();
+    let client = AsyncClient::new(&context, &endpoint).timeout(LONG);
+    let mut client = client.on_malformed(move |fault| sender.send(fault).unwrap());
     client.send("echo", "Hello").unwrap();
     let mut message = Multipart::from(next(&router));
     let mut wrong = message.clone();
@@ -449,6 +459,7 @@ fn workers_and_clients_drop_what_is_malformed() {
     router.send_multipart(message).unwrap();
     assert_eq!(client.recv().unwrap().unwrap().body, ["World"]);
     assert_eq!(client.malformed(), 1);
+    assert_eq!(faults.try_iter().collect::<Vec<_>>(), [Malformed::Header]);
 }
 
 #[deadline::test]

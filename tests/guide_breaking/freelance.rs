@@ -45,7 +45,7 @@ fn freelance_model_three_answers_while_servers_are_broken() {
         let context = Context::new().unwrap();
         let socket = context.socket(Router).unwrap();
         socket.bind(&endpoint).unwrap();
-        return Server::new(socket).run(|request| request, |_| {}).unwrap();
+        return Server::new(socket).unwrap().run(|request| request, |_| {}).unwrap();
     }
     let ports = [Port::reserve(), Port::reserve(), Port::reserve()];
     let server = |port: &Port| {

@@ -199,6 +199,24 @@ fn lpclient_asks_again_over_a_new_socket() {
 }
 
 #[deadline::test]
+fn lpclient_reports_what_is_no_reply_and_waits_on() {
+    let port = Port::reserve();
+    let context = Context::new().unwrap();
+    let server = context.socket(Router).unwrap();
+    server.bind(&port.bind()).unwrap();
+    let client = client(Rust, &port.connect(), "1");
+    let request = server.recv_multipart().unwrap();
+    server.send_multipart([&*request[0], b"nonsense"]).unwrap();
+    server.send_multipart(request).unwrap();
+    let lines = ended(client);
+    assert!(lines[0] == CONNECTING && lines.last().unwrap() == "I: server replied OK (1)", "{lines:?}");
+    assert!(
+        lines[1].starts_with("E: malformed reply from server: ") && lines.concat().contains("nonsense"),
+        "{lines:?}"
+    );
+}
+
+#[deadline::test]
 fn lpserver_and_workers_simulate_problems_after_the_calm() {
     let port = Port::reserve();
     let server = rust("lpserver", &["--endpoint", &port.bind(), "--delay", "0", "--crash", "1"]);

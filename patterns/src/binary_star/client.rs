@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zmq::{Context, Dealer, Errno, Multipart, Result, Socket, poll};
 
-use crate::{LazyPirate, RequestError};
+use crate::{LazyPirate, RequestError, TryEvent};
 
 type FailoverHandler = Box<dyn FnMut(&str) + Send>;
 
@@ -75,6 +75,17 @@ impl Client {
     pub fn on_failover(mut self, handler: impl FnMut(&str) + Send + 'static) -> Self {
         self.on_failover = Box::new(handler);
         self
+    }
+
+    /// Calls `report` when a try begins, when no reply has come in time, and when a message that is no reply was dropped.
+    pub fn on_try(mut self, report: impl FnMut(&TryEvent<'_>) + Send + 'static) -> Self {
+        self.pirate = self.pirate.on_try(report);
+        self
+    }
+
+    /// The number of messages that were dropped because they are no reply, as [`LazyPirate::malformed`] counts them.
+    pub fn malformed(&self) -> u64 {
+        self.pirate.malformed()
     }
 
     /// Sends a request and returns its reply.

@@ -58,6 +58,7 @@ pub struct Witness {
     endpoint: String,
     lease: Duration,
     setup: Vec<Setup>,
+    malformed: u64,
 }
 
 type Setup = Box<dyn Fn(&Socket<'static, Router>) -> Result<()>>;
@@ -80,6 +81,7 @@ impl Witness {
             endpoint: endpoint.into(),
             lease: Duration::from_secs(2),
             setup: Vec::new(),
+            malformed: 0,
         }
     }
 
@@ -95,6 +97,11 @@ impl Witness {
     pub fn with(mut self, set: impl Fn(&Socket<'static, Router>) -> Result<()> + 'static) -> Self {
         self.setup.push(Box::new(set));
         self
+    }
+
+    /// The number of messages that were dropped because they are no request of a node.
+    pub fn malformed(&self) -> u64 {
+        self.malformed
     }
 
     /// Grants leases until a signal is caught or the context is shut down.
@@ -118,6 +125,7 @@ impl Witness {
                     try_send(&socket, answer).map(drop)
                 }
                 _ => {
+                    self.malformed += 1;
                     on_event(&WitnessEvent::Malformed);
                     Ok(())
                 }
@@ -137,7 +145,9 @@ impl fmt::Display for WitnessEvent {
 
 impl fmt::Debug for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Witness").field("endpoint", &self.endpoint).field("lease", &self.lease).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Witness");
+        debug.field("endpoint", &self.endpoint).field("lease", &self.lease).field("malformed", &self.malformed);
+        debug.finish_non_exhaustive()
     }
 }
 

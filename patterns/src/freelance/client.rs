@@ -43,7 +43,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// let context = Context::new()?;
 /// let socket = context.owned_socket(Router)?;
 /// let endpoint = socket.bind("tcp://127.0.0.1:*")?;
-/// let serving = std::thread::spawn(move || Server::new(socket).run(|_request| "OK".into(), |_| {}));
+/// let serving = std::thread::spawn(move || Server::new(socket)?.run(|_request| "OK".into(), |_| {}));
 ///
 /// let mut client = Client::new(&context);
 /// client.connect(&endpoint)?;

@@ -74,4 +74,7 @@ pub enum Event {
     LateReply(Multipart),
     /// A message that is none of the protocol was dropped.
     Malformed(Multipart),
+    /// A server dropped a reply, or the answer to a PING: its client has left, or does not read. The first frame is the routing
+    /// id of the client.
+    ReplyLost(Multipart),
 }

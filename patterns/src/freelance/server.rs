@@ -14,17 +14,24 @@ use crate::run::run_until_end;
 /// It takes a ROUTER that the caller has bound. A client in C needs one whose routing id is the endpoint, as the client
 /// connects to it: `socket.set_routing_id("tcp://localhost:5555")`. A [`Client`](super::Client) needs none.
 ///
-/// A request may come twice, since clients ask again.
+/// A request may come twice, since clients ask again. A reply to a client that has left, or does not read, is counted, reported
+/// and dropped: the client asks again.
 #[doc(alias = "flserver3")]
 pub struct Server<'ctx> {
     socket: Socket<'ctx, Router>,
     malformed: u64,
+    lost_replies: u64,
 }
 
 impl<'ctx> Server<'ctx> {
-    /// A server with this socket.
-    pub fn new(socket: Socket<'ctx, Router>) -> Server<'ctx> {
-        Server { socket, malformed: 0 }
+    /// A server with this socket, for which it sets `ZMQ_ROUTER_MANDATORY`: replies that do not reach their client come back.
+    ///
+    /// # Errors
+    ///
+    /// `ETERM` after the context was shut down.
+    pub fn new(socket: Socket<'ctx, Router>) -> Result<Server<'ctx>> {
+        socket.set_router_mandatory(true)?;
+        Ok(Server { socket, malformed: 0, lost_replies: 0 })
     }
 
     /// The socket.
@@ -37,8 +44,12 @@ impl<'ctx> Server<'ctx> {
         self.malformed
     }
 
-    /// Waits for a message, and answers it: a request by the body that `serve` makes from the request's body. A reply
-    /// to a client that has left, or does not read, is dropped; the client asks again.
+    /// The number of replies, and answers to a PING, that were dropped because their client had left or did not read.
+    pub fn lost_replies(&self) -> u64 {
+        self.lost_replies
+    }
+
+    /// Waits for a message, and answers it: a request by the body that `serve` makes from the request's body.
     ///
     /// # Errors
     ///
@@ -62,7 +73,11 @@ impl<'ctx> Server<'ctx> {
             on_event(&Event::Malformed(message));
             return Ok(());
         };
-        try_send(&self.socket, answer).map(drop)
+        if let Some(unsent) = try_send(&self.socket, answer)? {
+            self.lost_replies += 1;
+            on_event(&Event::ReplyLost(unsent));
+        }
+        Ok(())
     }
 
     /// Serves until the context is shut down or a caught signal ends the wait ([`zmq::interrupt`]).
@@ -87,6 +102,7 @@ fn reply(client: Message, sequence: Message, mut body: Multipart) -> Multipart {
 
 impl fmt::Debug for Server<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("malformed", &self.malformed).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Server");
+        debug.field("malformed", &self.malformed).field("lost_replies", &self.lost_replies).finish_non_exhaustive()
     }
 }

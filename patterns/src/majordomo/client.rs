@@ -9,7 +9,7 @@ use super::protocol::{self, Malformed, check_service, reply_to_client, without_d
 use crate::deadline::Deadline;
 use crate::run::check_signals;
 use crate::setup::{AnySetup, Setup};
-use crate::{LazyPirate, RequestError};
+use crate::{LazyPirate, RequestError, TryEvent};
 
 const SEND: &str = "AsyncClient::send";
 const RECV: &str = "AsyncClient::recv";
@@ -47,14 +47,13 @@ const RECV: &str = "AsyncClient::recv";
 #[doc(alias = "mdclient")]
 pub struct Client {
     pirate: LazyPirate,
-    malformed: u64,
 }
 
 impl Client {
     /// A client of the broker at an endpoint, with a time-out of 2.5 seconds and 2 retries. It connects with its first request.
     #[doc(alias = "mdcli_new")]
     pub fn new(context: &Context, endpoint: impl Into<String>) -> Client {
-        Client { pirate: LazyPirate::new(context, endpoint), malformed: 0 }
+        Client { pirate: LazyPirate::new(context, endpoint) }
     }
 
     /// Sets how long each try waits for the reply; 2.5 seconds by default.
@@ -83,6 +82,13 @@ impl Client {
         self
     }
 
+    /// Calls `report` when a try begins, when no reply has come in time, and when a message was dropped that is not of the
+    /// protocol, or of another service.
+    pub fn on_try(mut self, report: impl FnMut(&TryEvent<'_>) + Send + 'static) -> Self {
+        self.pirate = self.pirate.on_try(report);
+        self
+    }
+
     /// Sends a request to a service, and returns the body of its reply.
     ///
     /// # Errors
@@ -90,6 +96,7 @@ impl Client {
     /// [`RequestError`], which contains the body. `EAGAIN` if no try was answered in time. At once: `EINVAL` if the service
     /// [is no name](check_service) or the body has no frames, `EINTR` after a caught signal, `ETERM` after the context was
     /// shut down, and any error of opening a socket and connecting it.
+    #[doc(alias = "mdcli_send")]
     #[track_caller]
     pub fn request(
         &mut self,
@@ -100,14 +107,7 @@ impl Client {
         if let Err(error) = check("Client::request", service, &body) {
             return Err(RequestError::refused(body, error));
         }
-        let malformed = &mut self.malformed;
-        let accept = |reply| match reply_to_client(reply) {
-            Ok((sender, body)) if sender[..] == *service => Some(body),
-            _ => {
-                *malformed += 1;
-                None
-            }
-        };
+        let accept = |reply| protocol::reply_of_service(service, reply);
         self.pirate.request_until(protocol::request(service, body), accept).map_err(|failed| {
             failed.map_request(|mut request| {
                 // The header and the service come before the body.
@@ -119,13 +119,13 @@ impl Client {
 
     /// The number of replies that were dropped because they are not of the protocol, or of another service.
     pub fn malformed(&self) -> u64 {
-        self.malformed
+        self.pirate.malformed()
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("pirate", &self.pirate).field("malformed", &self.malformed).finish()
+        f.debug_struct("Client").field("pirate", &self.pirate).finish()
     }
 }
 
@@ -229,6 +229,7 @@ pub struct AsyncClient {
     setup: Vec<Setup<Dealer>>,
     socket: Option<Socket<'static, Dealer>>,
     malformed: u64,
+    on_malformed: Option<Box<dyn FnMut(Malformed) + Send>>,
 }
 
 impl AsyncClient {
@@ -242,6 +243,7 @@ impl AsyncClient {
             setup: Vec::new(),
             socket: None,
             malformed: 0,
+            on_malformed: None,
         }
     }
 
@@ -258,6 +260,13 @@ impl AsyncClient {
     /// replies then wait in the broker, which drops those beyond its [limits](super::Broker::max_reply_bytes).
     pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
         self.setup.push(Box::new(set));
+        self
+    }
+
+    /// Calls `report` with the fault of each message that is dropped because it is not of the protocol, inside the calls that
+    /// receive.
+    pub fn on_malformed(mut self, report: impl FnMut(Malformed) + Send + 'static) -> Self {
+        self.on_malformed = Some(Box::new(report));
         self
     }
 
@@ -413,7 +422,12 @@ impl AsyncClientWithin<'_> {
             };
             match Reply::from_message(message) {
                 Ok(reply) => return Ok(Some(reply)),
-                Err(_) => self.client.malformed += 1,
+                Err(fault) => {
+                    self.client.malformed += 1;
+                    if let Some(report) = &mut self.client.on_malformed {
+                        report(fault);
+                    }
+                }
             }
             // A peer that sends malformed messages all the time must not make the call endless.
             if deadline.has_passed() {

@@ -180,6 +180,17 @@ pub(super) fn reply_to_client(mut message: Multipart) -> std::result::Result<(Me
     service_and_body(message)
 }
 
+/// The body of a reply of this service, as a REQ client receives it. Gives back a message that is none.
+pub(super) fn reply_of_service(service: &[u8], mut message: Multipart) -> std::result::Result<Multipart, Multipart> {
+    match &message[..] {
+        [header, sender, _, ..] if *header == *CLIENT && sender[..] == *service => {
+            (0..2).for_each(|_| drop(message.pop_front()));
+            Ok(message)
+        }
+        _ => Err(message),
+    }
+}
+
 /// Takes the empty frame off that a DEALER has in front of what a REQ receives.
 pub(super) fn without_delimiter(mut message: Multipart) -> std::result::Result<Multipart, Malformed> {
     match message.pop_front() {

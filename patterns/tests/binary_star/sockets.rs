@@ -13,7 +13,7 @@ use zmq::{Context, Errno, Pub, Rep, Router, Sub};
 use zmq_patterns::binary_star::{
     BinaryStar, BinaryStarError, Client, Conflict, Event, Reason, Role, Statistics, Timing, Witness, WitnessEvent,
 };
-use zmq_patterns::{Ended, ReactorError};
+use zmq_patterns::{Ended, ReactorError, TryEvent};
 
 use crate::common::{self, DEADLINE, HeldPort, eventually};
 
@@ -354,8 +354,11 @@ fn witness_drops_malformed_requests() {
     let context = common::context();
     let (sender, events) = channel();
     let own = context.clone();
-    let serving =
-        thread::spawn(move || Witness::new(&own, common::TCP).run(|event| sender.send(event.clone()).unwrap()));
+    let serving = thread::spawn(move || {
+        let mut witness = Witness::new(&own, common::TCP);
+        witness.run(|event| sender.send(event.clone()).unwrap()).unwrap();
+        witness.malformed()
+    });
     let WitnessEvent::Bound(endpoint) = events.recv().unwrap() else { panic!("it is not bound") };
     let node = common::connected(&context, zmq::Dealer, &endpoint);
     for garbage in [vec![""], vec!["BSW01"], vec!["BSW01", "", ""], vec!["BSW02", "0123456789abcdef"]] {
@@ -366,7 +369,29 @@ fn witness_drops_malformed_requests() {
     node.send_multipart(["BSW01", "0123456789abcdef"]).unwrap();
     assert_eq!(node.recv_multipart().unwrap(), ["BSW01", "0123456789abcdef\0\0\0\0"]);
     context.shutdown().unwrap();
-    serving.join().unwrap().unwrap();
+    assert_eq!(serving.join().unwrap(), 4);
+}
+
+#[deadline::test]
+fn client_counts_and_reports_what_is_no_reply() {
+    let context = common::context();
+    let server = common::bound(&context, Router, "inproc://primary");
+    let (sender, events) = channel();
+    let mut client =
+        Client::new(&context, "inproc://primary", "inproc://backup").timeout(DEADLINE).on_try(move |event| {
+            if let TryEvent::Malformed { message, .. } = event {
+                sender.send((*message).clone()).unwrap();
+            }
+        });
+    let asking = thread::spawn(move || (client.request("x").unwrap(), client.malformed()));
+    let id = server.recv_multipart().unwrap().pop_front().unwrap();
+    for frames in [&["garbage"][..], &["", "reply"]] {
+        let mut message = zmq::Multipart::from(frames);
+        message.push_front(&id);
+        server.send_multipart(message).unwrap();
+    }
+    assert_eq!(asking.join().unwrap(), (zmq::Multipart::from("reply"), 1));
+    assert_eq!(events.iter().collect::<Vec<_>>(), [zmq::Multipart::from("garbage")]);
 }
 
 #[deadline::test]

@@ -1,20 +1,24 @@
 //! The guide's Lazy Pirate: a client that repeats a request until it is answered.
 
-use std::collections::BTreeMap;
+mod machine;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::error;
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::mem;
+use std::time::{Duration, Instant};
 
-use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Result, Socket, TrySend};
+use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Result, Socket};
 
-use crate::deadline::Deadline;
+use self::machine::TIMEOUT;
+pub use self::machine::{LazyPirateAction, LazyPirateMachine};
 use crate::run::check_signals;
 use crate::setup::{AnySetup, Setup, set_any};
 
 type Report = Box<dyn FnMut(&TryEvent<'_>) + Send>;
 
-/// The beginning or the end of a try of a [`LazyPirate`]: see [`LazyPirate::on_try`].
+/// News of a try of a [`LazyPirate`]: see [`LazyPirate::on_try`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryEvent<'a> {
@@ -26,6 +30,13 @@ pub enum TryEvent<'a> {
         endpoint: &'a str,
         /// The number of tries that follow before the request fails.
         tries_left: u32,
+    },
+    /// A message that is no reply was dropped. The try goes on.
+    Malformed {
+        /// The endpoint that sent it.
+        endpoint: &'a str,
+        /// The message, without the empty frame in front if that is right.
+        message: &'a Multipart,
     },
 }
 
@@ -48,12 +59,14 @@ pub enum TryEvent<'a> {
 ///
 /// The sockets are DEALERs that send and receive the empty frame of a REQ in front, so servers see the REQ of the guide. A REQ
 /// receives one message for each request, even if that one is no reply. A DEALER goes on waiting for the reply.
+/// [`LazyPirateMachine`] is its state machine, without socket and clock.
 ///
 /// # What it survives
 ///
 /// - **A server that dies, hangs, is restarted or cut off**, if it or another one answers a later try.
 /// - **All servers dead**: the request fails after all tries, and its error has the request.
-/// - **Late replies, second replies, and messages that are no reply**: they are dropped.
+/// - **Late replies, and second replies** that come before the next request: they are dropped.
+/// - **Messages that are no reply**: they are counted, reported and dropped.
 ///
 /// # What it does not survive
 ///
@@ -61,6 +74,9 @@ pub enum TryEvent<'a> {
 ///   been slow, after serving it.
 /// - **Servers that are slower than the time-out.** Each try asks them once more, and none gets its reply. Set the time-out
 ///   longer than the longest work.
+/// - **A server that replies twice**, if the second reply comes after the next request was sent over the same socket. It is then
+///   taken for the next reply. If a server may do so, put a number into each request, as
+///   [`freelance::Shotgun`](crate::freelance::Shotgun) does.
 /// - **The end of the client**: nothing is stored.
 ///
 /// # What it costs
@@ -94,13 +110,12 @@ pub struct LazyPirate {
     context: Context,
     endpoints: Vec<String>,
     timeout: Duration,
-    retries: u32,
     setup: Vec<Setup<Dealer>>,
     any_setup: Vec<AnySetup>,
     report: Option<Report>,
-    /// The index of the endpoint that the next try goes to.
-    next: usize,
-    /// A socket that is connected to that endpoint and owes no reply.
+    machine: LazyPirateMachine,
+    actions: VecDeque<LazyPirateAction>,
+    /// The socket that is connected to the machine's endpoint.
     socket: Option<Socket<'static, Dealer>>,
 }
 
@@ -120,14 +135,19 @@ impl LazyPirate {
         LazyPirate {
             context: context.clone(),
             endpoints: vec![endpoint.into()],
-            timeout: Duration::from_millis(2500),
-            retries: 2,
+            timeout: TIMEOUT,
             setup: Vec::new(),
             any_setup: Vec::new(),
             report: None,
-            next: 0,
+            machine: LazyPirateMachine::new(),
+            actions: VecDeque::new(),
             socket: None,
         }
+    }
+
+    fn set(mut self, set: impl FnOnce(LazyPirateMachine) -> LazyPirateMachine) -> Self {
+        self.machine = set(mem::take(&mut self.machine));
+        self
     }
 
     /// Adds the endpoint of a further server, which is asked if the servers before it do not answer: the guide's Freelance
@@ -143,19 +163,19 @@ impl LazyPirate {
     #[doc(alias = "flclient1")]
     pub fn or(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
-        self
+        let endpoints = self.endpoints.len();
+        self.set(|machine| machine.endpoints(endpoints))
     }
 
     /// Sets how long each try waits for the reply; 2.5 seconds by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
-        self
+        self.set(|machine| machine.timeout(timeout))
     }
 
     /// Sets how often a request is sent again after the first try; 2 times by default.
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
-        self
+    pub fn retries(self, retries: u32) -> Self {
+        self.set(|machine| machine.retries(retries))
     }
 
     /// Sets options on each socket before it connects, for example its security. The linger period is always zero. It should
@@ -179,7 +199,7 @@ impl LazyPirate {
         self
     }
 
-    /// Calls `report` when a try begins, and when no reply has come in time.
+    /// Calls `report` when a try begins, when no reply has come in time, and when a message that is no reply was dropped.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -225,137 +245,153 @@ impl LazyPirate {
     /// ```
     #[track_caller]
     pub fn request(&mut self, request: impl Into<Multipart>) -> Result<Multipart, RequestError> {
-        self.request_until(request.into(), Some)
+        self.request_until(request.into(), Ok)
     }
 
-    /// As [`LazyPirate::request`]. A reply is dropped if `accept` returns `None` for it, and the try goes on.
+    /// The number of messages that were dropped because they are no reply. A reply begins with an empty frame and has another
+    /// one. Late replies and second replies do not count.
+    pub fn malformed(&self) -> u64 {
+        self.machine.malformed()
+    }
+
+    /// As [`LazyPirate::request`]. A reply that `accept` gives back is malformed too.
     #[track_caller]
     pub(crate) fn request_until<R>(
         &mut self,
         request: Multipart,
-        mut accept: impl FnMut(Multipart) -> Option<R>,
+        mut accept: impl FnMut(Multipart) -> Result<R, Multipart>,
     ) -> Result<R, RequestError> {
-        let mut tried = Vec::new();
-        let mut again = false;
-        let error = loop {
-            tried.push(self.next);
-            self.report_try(|endpoint| TryEvent::Begins(endpoint));
-            let outcome = self.try_once(&request, again, &mut accept);
-            if matches!(outcome, Ok(None)) {
-                let tries_left = (self.retries as usize + 1).saturating_sub(tried.len()) as u32;
-                self.report_try(|endpoint| TryEvent::Unanswered { endpoint, tries_left });
-            }
-            match outcome {
-                Ok(Some(reply)) => return Ok(reply),
-                Ok(None) if tried.len() > self.retries as usize => break None,
-                Ok(None) => again = self.move_on(),
-                Err(error) => break Some(error),
+        let error = match self.ask(&request, &mut accept) {
+            Ok(Some(reply)) => return Ok(reply),
+            Ok(None) => None,
+            Err(error) => {
+                self.machine.on_error();
+                Some(error)
             }
         };
         // The socket may still get the reply to this request.
         self.socket = None;
-        self.next = (self.next + 1) % self.endpoints.len();
         let mut counts = BTreeMap::<usize, usize>::new();
-        tried.iter().for_each(|endpoint| *counts.entry(*endpoint).or_default() += 1);
+        self.machine.tried().iter().for_each(|endpoint| *counts.entry(*endpoint).or_default() += 1);
         let tries = counts.into_iter().map(|(endpoint, tries)| (self.endpoints[endpoint].clone(), tries)).collect();
         Err(RequestError { request, tries, timeout: self.timeout, error })
     }
 
-    /// Reports an event at the endpoint of this try.
-    fn report_try(&mut self, event: impl for<'a> FnOnce(&'a str) -> TryEvent<'a>) {
-        if let Some(report) = &mut self.report {
-            report(&event(&self.endpoints[self.next]));
-        }
-    }
-
-    /// One try; `None` if no reply comes in time. `again` says that the request of the last try is still queued.
+    /// Returns `None` if no try is answered in time.
     #[track_caller]
-    fn try_once<R>(
+    fn ask<R>(
         &mut self,
         request: &Multipart,
-        again: bool,
-        accept: &mut impl FnMut(Multipart) -> Option<R>,
+        accept: &mut impl FnMut(Multipart) -> Result<R, Multipart>,
     ) -> Result<Option<R>> {
+        if self.machine.next_tick().is_some() {
+            // A panic of the report has ended the last request.
+            self.socket = None;
+        }
+        self.actions.clear();
+        self.machine.on_request(Instant::now(), &mut self.actions);
         if request.is_empty() {
             return Err(Error::new(Errno::EINVAL, "zmq_msg_send", "a request without frames"));
         }
-        let deadline = Deadline::after(self.timeout);
-        let socket = match self.socket.take() {
-            Some(socket) => socket,
-            None => self.connected()?,
-        };
-        if !again {
-            // A second reply to the last request.
-            while socket.now().recv_multipart()?.is_some() {
-                if deadline.has_passed() {
-                    return Ok(None);
+        loop {
+            self.perform(request)?;
+            // The machine has no next time after the last try.
+            let (Some(until), Some(socket)) = (self.machine.next_tick(), &self.socket) else { return Ok(None) };
+            if let Some(message) = socket.within(time_until(until)).recv_multipart()? {
+                let reply = self.machine.on_message(message, &mut *accept, &mut self.actions);
+                if reply.is_some() {
+                    return Ok(reply);
                 }
+                check_signals("zmq_msg_recv")?;
             }
-            let mut message = request.clone();
-            message.push_front(Message::new());
-            match socket.within(deadline.left()).send_multipart(message).map_err(|failed| failed.into_parts().1)? {
-                TrySend::Sent => {}
-                TrySend::WouldBlock(_) => return Ok(None),
+            self.machine.on_tick(Instant::now(), &mut self.actions);
+        }
+    }
+
+    /// Performs the actions of the machine.
+    #[track_caller]
+    fn perform(&mut self, request: &Multipart) -> Result<()> {
+        let mut is_queued = false;
+        while let Some(action) = self.actions.pop_front() {
+            match action {
+                LazyPirateAction::Disconnect => {
+                    is_queued = self.is_still_queued();
+                    if !is_queued {
+                        self.socket = None;
+                    }
+                }
+                LazyPirateAction::Connect(_) if is_queued => {}
+                LazyPirateAction::Connect(endpoint) => self.socket = Some(self.connected(endpoint)?),
+                LazyPirateAction::Send if is_queued => self.machine.on_sent(),
+                LazyPirateAction::Send => self.send(request)?,
+                LazyPirateAction::Begins(endpoint) => self.report(endpoint, TryEvent::Begins),
+                LazyPirateAction::Unanswered { endpoint, tries_left } => {
+                    self.report(endpoint, |endpoint| TryEvent::Unanswered { endpoint, tries_left });
+                }
+                LazyPirateAction::Malformed { endpoint, message } => {
+                    let message = &message;
+                    self.report(endpoint, |endpoint| TryEvent::Malformed { endpoint, message });
+                }
+                LazyPirateAction::Fail => {}
             }
         }
-        let reply = loop {
-            let Some(mut message) = socket.within(deadline.left()).recv_multipart()? else { break None };
-            let delimiter = message.pop_front();
-            if delimiter.is_some_and(|delimiter| delimiter.is_empty())
-                && !message.is_empty()
-                && let Some(reply) = accept(message)
-            {
-                break Some(reply);
+        Ok(())
+    }
+
+    /// Sends the request. The machine gets what is left of earlier requests first.
+    fn send(&mut self, request: &Multipart) -> Result<()> {
+        let (Some(socket), Some(until)) = (&self.socket, self.machine.next_tick()) else { return Ok(()) };
+        while let Some(message) = socket.now().recv_multipart()? {
+            self.machine.on_message(message, Ok, &mut self.actions);
+            if until <= Instant::now() {
+                return Ok(());
             }
-            if deadline.has_passed() {
-                break None;
-            }
-            check_signals("zmq_msg_recv")?;
-        };
-        self.socket = Some(socket);
-        Ok(reply)
+        }
+        let mut message = request.clone();
+        message.push_front(Message::new());
+        let sent = socket.within(time_until(until)).send_multipart(message);
+        if sent.map_err(|failed| failed.into_parts().1)?.is_sent() {
+            self.machine.on_sent();
+        }
+        Ok(())
+    }
+
+    fn report<'a>(&'a mut self, endpoint: usize, event: impl FnOnce(&'a str) -> TryEvent<'a>) {
+        if let Some(report) = &mut self.report {
+            report(&event(&self.endpoints[endpoint]));
+        }
     }
 
     #[track_caller]
-    fn connected(&self) -> Result<Socket<'static, Dealer>> {
+    fn connected(&self, endpoint: usize) -> Result<Socket<'static, Dealer>> {
         let socket = set_any(self.context.owned_socket(Dealer)?, &self.any_setup)?;
         self.setup.iter().try_for_each(|set| set(&socket))?;
         socket.set_linger(Duration::ZERO)?;
-        socket.connect(&self.endpoints[self.next])?;
+        socket.connect(&self.endpoints[endpoint])?;
         Ok(socket)
     }
 
-    /// Chooses the endpoint of the next try after one without a reply. Returns `true` if the socket is kept because the
-    /// request is still queued there.
-    fn move_on(&mut self) -> bool {
-        self.next = (self.next + 1) % self.endpoints.len();
-        if self.endpoints.len() > 1 || !self.is_still_queued() {
-            self.socket = None;
-        }
-        self.socket.is_some()
-    }
-
-    /// Whether the socket is connected to an inproc name that is not bound yet. The request is queued there, and a new
-    /// socket would only queue the same request once more.
+    /// Whether the socket is connected to an inproc name that is not bound yet, and no other endpoint is there. The request is queued
+    /// there, and a new socket would only queue the same request once more.
     ///
     /// Only a libzmq without the patches for safety keeps such a connection: `disconnect` refuses it with `EFSM`.
     /// `disconnect` ends any other connection with its queued messages, and the socket is dropped then.
     fn is_still_queued(&self) -> bool {
-        let endpoint = &self.endpoints[self.next];
+        let ([endpoint], Some(socket)) = (&self.endpoints[..], &self.socket) else { return false };
         endpoint.starts_with("inproc://")
-            && self
-                .socket
-                .as_ref()
-                .is_some_and(|socket| socket.disconnect(endpoint).is_err_and(|error| error.errno() == Errno::EFSM))
+            && socket.disconnect(endpoint).is_err_and(|error| error.errno() == Errno::EFSM)
     }
+}
+
+fn time_until(at: Instant) -> Duration {
+    at.saturating_duration_since(Instant::now())
 }
 
 impl fmt::Debug for LazyPirate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LazyPirate")
             .field("endpoints", &self.endpoints)
-            .field("timeout", &self.timeout)
-            .field("retries", &self.retries)
+            .field("machine", &self.machine)
             .finish_non_exhaustive()
     }
 }
