@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+#[cfg(unix)]
+pub mod breaking;
 pub mod counting;
 #[cfg(unix)]
 pub mod descriptors;

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use zmq::{Context, Errno, Message};
 use zmq_patterns::clone::{Client, ClientEvent, Endpoints, KvMsg, Model};
 
+use crate::common::Process;
+use crate::common::breaking::{Victim, length, milliseconds, seed};
 use crate::common::guide::{Port, example};
-use crate::common::rng::{Rng, seed};
-use crate::common::{Process, variable};
-use crate::{RECOVERY, Victim};
+use crate::common::rng::Rng;
+use crate::{RECOVERY, USUAL};
 
 /// Long enough that a busy machine does not make a server step down while the other one gets the map.
 const HEARTBEAT: u64 = 500;
@@ -143,7 +144,7 @@ impl World {
 
     fn run_once(&mut self) {
         for (victim, standing) in self.servers.iter().zip(&mut self.standings) {
-            match &victim.process {
+            match victim.process() {
                 Some(process) => {
                     while let Some(line) = process.line_within(Duration::ZERO) {
                         standing.read(&line);
@@ -153,7 +154,7 @@ impl World {
             }
         }
         for client in &self.clients {
-            while client.process.as_ref().and_then(|process| process.line_within(Duration::ZERO)).is_some() {}
+            while client.process().and_then(|process| process.line_within(Duration::ZERO)).is_some() {}
         }
         for observer in &mut self.observers {
             observer.run();
@@ -202,13 +203,13 @@ impl World {
     /// it hears no other. It must get the map of the backup when that goes on.
     fn start_empty_primary(&mut self) {
         let [primary, backup] = &mut self.servers;
-        primary.process = None;
+        primary.kill();
         backup.pause();
         primary.heal();
         self.standings = Default::default();
         self.run_until("that the primary is active", |world| world.standings[0].is_active);
-        let time = self.rng.below(LONGEST_PAUSE_MORE as usize) as u64;
-        self.run_for(Duration::from_millis(time));
+        let time = milliseconds(&mut self.rng, 0, LONGEST_PAUSE_MORE as usize);
+        self.run_for(time);
         self.servers[1].heal();
     }
 
@@ -288,9 +289,8 @@ fn break_things(breaks_servers: bool) {
         })
     };
 
-    let seed = seed("ZMQ_BREAK_SEED");
-    let time = Duration::from_secs(variable("ZMQ_BREAK_SECONDS").unwrap_or(4));
-    println!("clone, model six: ZMQ_BREAK_SEED={seed}");
+    let seed = seed("clone, model six");
+    let time = length(USUAL);
     let context = Context::new().unwrap();
     let observers = [(0, ""), (1, ""), (2, "/2/")];
     let mut world = World {
@@ -318,10 +318,10 @@ fn break_things(breaks_servers: bool) {
         if breaks_servers {
             let what = world.servers[server].do_something(&mut rng);
             println!("{:>8.3} s: server {server} {what}", start.elapsed().as_secs_f64());
-            let shortest = if world.servers[server].is_paused { SHORTEST_PAUSE } else { 0 };
+            let shortest = if world.servers[server].is_paused() { SHORTEST_PAUSE } else { 0 };
             world.run_for(Duration::from_millis(shortest));
         }
-        world.run_for(Duration::from_millis(rng.below(500) as u64));
+        world.run_for(milliseconds(&mut rng, 0, 500));
         if breaks_servers {
             world.heal(server);
             println!("{:>8.3} s: server {server} goes on", start.elapsed().as_secs_f64());
@@ -331,7 +331,7 @@ fn break_things(breaks_servers: bool) {
     world.wait_until_safe();
     world.makes_updates = false;
     // They make updates all the time.
-    world.clients.clear();
+    world.clients.iter_mut().for_each(|client| drop(client.kill()));
     // The snapshot of a client that comes last is the server's map.
     world.observers.push(Observer::new(&context, 3, "", &endpoints));
     world.run_until("that all have the same map", World::is_quiet);

@@ -1,43 +1,60 @@
-//! The pirates: workers and queues are broken, clients are `LazyPirate`s.
+//! The pirates: workers, queues and clients are broken. The clients are `LazyPirate`s.
 
 use std::time::Duration;
 
 use zmq::Context;
 use zmq_patterns::LazyPirate;
 
-use crate::common::Process;
+use crate::common::breaking::Victim;
 use crate::common::guide::{Port, example};
-use crate::{Asking, Victim, break_at_random};
+use crate::common::{Process, role};
+use crate::{Ask, Asking, ask_until_killed, break_at_random, client_process};
 
 /// Milliseconds: the interval of heartbeats.
 const BEAT: &str = "50";
 
-fn clients(context: &Context, endpoint: &str) -> Vec<Asking> {
-    let client = |number: u32| {
-        let mut pirate = LazyPirate::new(context, endpoint).timeout(Duration::from_millis(200)).retries(4);
-        Asking::start(&format!("client {number}"), move |text| pirate.request(text).map_err(|failed| failed.errno()))
-    };
-    (0..3).map(client).collect()
+fn client(endpoint: &str) -> Ask {
+    let context = Context::new().unwrap();
+    let mut pirate = LazyPirate::new(&context, endpoint).timeout(Duration::from_millis(200)).retries(4);
+    Box::new(move |text| pirate.request(text).map_err(|failed| failed.errno()))
 }
 
-/// The workers are broken. A simple worker does not notice that its queue is started again, so the queue stays.
+/// Two clients that are threads, and two that are broken.
+fn clients(test: &'static str, endpoint: &str) -> (Vec<Victim>, Vec<Asking>) {
+    let clients = (0..2).map(|number| Asking::start(&format!("client {number}"), client(endpoint)));
+    let broken = (0..2).map(|_| client_process(test, endpoint.to_owned()));
+    (broken.collect(), clients.collect())
+}
+
+/// The workers and the clients are broken. A simple worker does not notice that its queue is started again, so the queue is paused
+/// only.
 #[test]
-fn simple_pirate_answers_while_workers_are_broken() {
+fn simple_pirate_answers_while_workers_the_queue_and_clients_are_broken() {
+    const TEST: &str = "pirate::simple_pirate_answers_while_workers_the_queue_and_clients_are_broken";
+    if let Some(endpoint) = role() {
+        return ask_until_killed(client(&endpoint));
+    }
     let (frontend, backend) = (Port::reserve(), Port::reserve());
-    let _queue = Process::start(example("spqueue"), &["--frontend", &frontend.bind(), "--backend", &backend.bind()]);
+    let (bind, backend_bind) = (frontend.bind(), backend.bind());
+    let queue =
+        Victim::new(move || Process::start(example("spqueue"), &["--frontend", &bind, "--backend", &backend_bind]));
     let worker = |_| {
         let endpoint = backend.connect();
         let args = ["--delay", "0", "--crash", "0", "--overload", "50", "--pause", "100"];
         Victim::new(move || Process::start(example("spworker"), &[&["--endpoint", &endpoint][..], &args].concat()))
     };
-    let context = Context::new().unwrap();
-    let clients = clients(&context, &frontend.connect());
-    break_at_random("simple pirate", (0..4).map(worker).collect(), clients);
+    let programs = [queue.only_paused()].into_iter().chain((0..4).map(worker)).collect();
+    let (broken, clients) = clients(TEST, &frontend.connect());
+    break_at_random("simple pirate", programs, broken, clients);
 }
 
-/// The workers and the queue are broken.
+/// The workers, the queue and the clients are broken.
 #[test]
-fn paranoid_pirate_answers_while_workers_and_the_queue_are_broken() {
+fn paranoid_pirate_answers_while_workers_the_queue_and_clients_are_broken() {
+    const TEST: &str = "pirate::paranoid_pirate_answers_while_workers_the_queue_and_clients_are_broken";
+    if let Some(endpoint) = role() {
+        return ask_until_killed(client(&endpoint));
+    }
     let (frontend, backend) = (Port::reserve(), Port::reserve());
     let (bind, backend_bind) = (frontend.bind(), backend.bind());
     let queue = Victim::new(move || {
@@ -51,8 +68,7 @@ fn paranoid_pirate_answers_while_workers_and_the_queue_are_broken() {
             Process::start(example("ppworker"), &[&["--endpoint", &endpoint, "--pause", "100"][..], &args].concat())
         })
     };
-    let context = Context::new().unwrap();
-    let clients = clients(&context, &frontend.connect());
-    let victims = [queue].into_iter().chain((0..4).map(worker)).collect();
-    break_at_random("paranoid pirate", victims, clients);
+    let programs = [queue].into_iter().chain((0..4).map(worker)).collect();
+    let (broken, clients) = clients(TEST, &frontend.connect());
+    break_at_random("paranoid pirate", programs, broken, clients);
 }

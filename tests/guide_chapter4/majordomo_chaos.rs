@@ -1,12 +1,9 @@
 //! Majordomo while its programs are killed, stopped, continued and started again at random.
 //!
-//! `ZMQ_CHAOS_SECONDS=600 cargo test --test guide_chapter4 majordomo_chaos -- --nocapture` runs it for ten minutes.
-//! `ZMQ_CHAOS_SEED=SEED` begins with the seed of a round that failed.
+//! `ZMQ_BREAK_SECONDS=600 cargo test --test guide_chapter4 majordomo_chaos -- --nocapture` runs it for ten minutes.
+//! `ZMQ_BREAK_SEED=SEED` begins with the seed of a round that failed.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::process::exit;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,15 +11,16 @@ use std::time::{Duration, Instant};
 use zmq::{Context, Errno, Multipart};
 use zmq_patterns::majordomo::{AsyncClient, Client};
 
-use crate::common::guide::{Port, kill};
-use crate::common::rng::{Rng, seed};
-use crate::common::{Process, alone, role, signal, variable, within_deadline};
+use crate::common::breaking::{Answered, end_with_the_test, killed, length, milliseconds, seed, was_answered};
+use crate::common::guide::Port;
+use crate::common::rng::Rng;
+use crate::common::{Process, alone, role, signal, within_deadline};
 use crate::majordomo::{broker, starting_worker};
 use crate::peers::Side::{C, Rust};
 
 const TEST: &str = "majordomo_chaos::majordomo_keeps_its_promise_while_its_programs_die_and_hang";
 /// The environment variable with the broker's endpoint, for clients that are processes.
-const ENDPOINT: &str = "ZMQ_CHAOS_ENDPOINT";
+const ENDPOINT: &str = "ZMQ_TEST_ENDPOINT";
 /// The roles of these processes.
 const IN_TURN: &str = "in turn";
 const AHEAD: &str = "ahead";
@@ -35,18 +33,13 @@ const WORKERS: usize = 4;
 /// How many requests the asynchronous client has under way.
 const WINDOW: usize = 10;
 
-/// A random time from `from` to `to`, which are milliseconds.
-fn milliseconds(rng: &mut Rng, from: usize, to: usize) -> Duration {
-    Duration::from_millis((from + rng.below(to - from)) as u64)
-}
-
 #[test]
 fn majordomo_keeps_its_promise_while_its_programs_die_and_hang() {
     if let Some(role) = role() {
         return ask_until_killed(&role);
     }
-    let time = Duration::from_secs(variable("ZMQ_CHAOS_SECONDS").unwrap_or(ROUND.as_secs()));
-    let mut seed = seed("ZMQ_CHAOS_SEED");
+    let time = length(ROUND);
+    let mut seed = seed("Majordomo");
     let start = Instant::now();
     while start.elapsed() < time {
         println!("seed {seed}");
@@ -82,7 +75,7 @@ impl Programs {
         match rng.below(22) {
             0 => {
                 // The port is free only when the old process has ended.
-                drop(self.broker.take().map(kill));
+                drop(self.broker.take().map(killed));
                 self.broker = Some(broker(Rust, &self.port, BEAT));
             }
             1 => {
@@ -105,11 +98,8 @@ impl Programs {
     }
 
     /// Kills a client. It ends by itself only if it got a wrong reply.
-    fn kill_client(&mut self, mut client: Process) {
-        signal(client.id(), libc::SIGKILL);
-        let (ended, lines) = (client.wait(), client.rest());
-        assert_eq!(ended.signal(), Some(libc::SIGKILL), "{lines:?}");
-        self.answered += usize::from(lines.iter().any(|line| line.ends_with(ANSWERED)));
+    fn kill_client(&mut self, client: Process) {
+        self.answered += usize::from(was_answered(&killed(client)));
     }
 }
 
@@ -122,8 +112,7 @@ fn client(rng: &mut Rng, port: &Port) -> Process {
 /// The process of a client.
 fn ask_until_killed(role: &str) {
     let endpoint = std::env::var(ENDPOINT).unwrap();
-    // A test that is killed itself closes the pipe.
-    thread::spawn(|| io::copy(&mut io::stdin(), &mut io::sink()).map(|_| exit(1)));
+    end_with_the_test();
     let (client, never) = (std::process::id() as usize, AtomicBool::new(false));
     if role == IN_TURN {
         ask_in_turn(client, &endpoint, &never);
@@ -175,14 +164,14 @@ fn round(seed: u64) {
 fn ask_in_turn(client: usize, endpoint: &str, calm: &AtomicBool) -> (usize, usize) {
     let context = Context::new().unwrap();
     let mut asking = Client::new(&context, endpoint).timeout(Duration::from_millis(700)).retries(3);
-    let (mut answered, mut failed) = (0, 0);
+    let (mut answered, mut failed, mut told) = (0, 0, Answered::default());
     while !calm.load(Ordering::SeqCst) {
         let request = Multipart::from(format!("client {client}, request {}", answered + failed));
         match asking.request("echo", &request) {
             Ok(reply) => {
                 assert_eq!(reply, request);
                 answered += 1;
-                say_answered(answered);
+                told.say();
             }
             Err(error) => {
                 assert_eq!(error.errno(), Errno::EAGAIN, "{error}");
@@ -196,20 +185,11 @@ fn ask_in_turn(client: usize, endpoint: &str, calm: &AtomicBool) -> (usize, usiz
     (answered, failed)
 }
 
-/// The end of the line that a client in a process of its own prints after its first reply.
-const ANSWERED: &str = "answered";
-
-fn say_answered(replies: usize) {
-    if replies == 1 && role().is_some() {
-        println!("{ANSWERED}");
-    }
-}
-
 /// Each request is answered once or not at all.
 fn ask_ahead(client: usize, endpoint: &str, calm: &AtomicBool) -> (usize, usize) {
     let context = Context::new().unwrap();
     let mut asking = AsyncClient::new(&context, endpoint).timeout(Duration::from_millis(1500));
-    let (mut sent, mut open, mut answered) = (0usize, 0, BTreeSet::new());
+    let (mut sent, mut open, mut answered, mut told) = (0usize, 0, BTreeSet::new(), Answered::default());
     while !calm.load(Ordering::SeqCst) {
         while open < WINDOW {
             asking.send("echo", format!("{client} {sent}")).unwrap();
@@ -221,7 +201,7 @@ fn ask_ahead(client: usize, endpoint: &str, calm: &AtomicBool) -> (usize, usize)
                 assert_eq!(asked_by, client.to_string(), "the reply of another client");
                 let number: usize = number.parse().unwrap();
                 assert!(number < sent && answered.insert(number), "a second reply to {number}");
-                say_answered(answered.len());
+                told.say();
                 open = open.saturating_sub(1);
             }
             // They are lost, or their replies are late.
