@@ -23,6 +23,8 @@ mod full_peers;
 mod kinds;
 #[path = "async_socket/other_bindings.rs"]
 mod other_bindings;
+#[path = "common/polls.rs"]
+mod polls;
 #[allow(dead_code, reason = "every test file uses its own part")]
 #[path = "common/runtimes.rs"]
 mod runtimes;

@@ -4,7 +4,6 @@ use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
 use std::thread;
 
 use futures::StreamExt;
@@ -14,6 +13,7 @@ use zmq::aio::{AsyncSender, AsyncSocket, Runtime};
 use zmq::{CanSend, Context, Router, Socket, SocketType};
 
 use crate::common::{TRANSPORTS, rounds};
+pub use crate::polls::{polled, yield_now};
 pub use crate::runtimes::sleep;
 use crate::runtimes::within_deadline;
 
@@ -137,34 +137,6 @@ pub fn send_numbers<T: CanSend>(mut sender: AsyncSender<T>, count: usize) -> Tas
             sender.send(number.to_string()).await.unwrap();
         }
     })
-}
-
-/// Gives way to other tasks once.
-pub async fn yield_now() {
-    let mut has_yielded = false;
-    poll_fn(|cx| {
-        if has_yielded {
-            return Poll::Ready(());
-        }
-        has_yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Drops a future that is still pending after that many polls, which is `None`.
-pub async fn polled<F: Future>(future: F, polls: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut done = 0;
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => {
-            done += 1;
-            if done < polls { Poll::Pending } else { Poll::Ready(None) }
-        }
-    })
-    .await
 }
 
 /// Counts the polls of a future.

@@ -22,6 +22,9 @@ mod flows;
 mod hunt;
 mod open;
 mod ops;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+#[path = "../common/polls.rs"]
+mod polls;
 mod program;
 mod world;
 

@@ -12,6 +12,8 @@ mod lone;
 mod relay;
 mod routing;
 mod stream;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+mod tasks;
 mod topics;
 
 use std::time::{Duration, Instant};
@@ -83,6 +85,10 @@ pub const ROWS: &[Row] = &[
     flow!("stream-clients", 4, routing::stream_clients),
     flow!("handover", 2, routing::handover),
     flow!("server-comes-back", 2, routing::server_comes_back),
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    flow!("async-echo", 4, tasks::echo),
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    flow!("async-end", 2, tasks::end),
     Row { name: "fault-lost", weight: 0, run: |thread, rng| start(thread, rng, "fault-lost", stream::losing) },
 ];
 
