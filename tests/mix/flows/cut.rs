@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use zmq::monitor::Events;
 use zmq::{Context, Errno, Kind, Message, Multipart, Socket};
 
 use super::ends::{Arrivals, Sender, receive, whole};
@@ -18,6 +19,7 @@ use crate::world::{start, within};
 
 #[cfg(feature = "draft")]
 const GROUP: &str = "a";
+const A_MOMENT: Duration = Duration::from_millis(2);
 
 /// The kinds of sender and receiver. A pair that is listed twice is chosen twice as often.
 pub const PAIRS: &[(Kind, Kind)] = &[
@@ -119,7 +121,32 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
             return Err(Stop::Fault(format!("a context whose connections were cut does not end: {error}")));
         }
     }
-    Ok(())
+    if flow.rng.one_in(3) { between_parts(flow) } else { Ok(()) }
+}
+
+/// The connection of an XSUB is made again between the parts of a message: the rest of it does not arrive as a message.
+fn between_parts(flow: &mut Flow<'_>) -> Result {
+    let (sender, receiver) = (flow.socket(Kind::XSub)?, flow.socket(Kind::XPub)?);
+    sender.set_reconnect_ivl(Some(Duration::from_millis(1)))?;
+    let monitor = sender.monitor(Events::HANDSHAKE_SUCCEEDED)?;
+    let relay = relay(&receiver.bind("tcp://127.0.0.1:*")?, None, &mut flow.rng)?;
+    sender.connect(&format!("tcp://{}", relay.address))?;
+    let connected = || flow.wait("a connection is made", || Ok(monitor.next_event(A_MOMENT)?.is_some()));
+    connected()?;
+    sender.send_more("first part")?;
+    relay.cut();
+    connected()?;
+    // The socket gets a new pipe when it processes its commands.
+    sender.events()?;
+    let _ = sender.send("second part");
+    flow.wait("messages arrive over a connection that was made again", || {
+        sender.send("next")?;
+        match receiver.within(A_MOMENT).recv_multipart()? {
+            Some(parts) if parts == ["next"] => Ok(true),
+            Some(parts) => Err(Stop::Fault(format!("a message is torn by a reconnect: {parts:?} arrived"))),
+            None => Ok(false),
+        }
+    })
 }
 
 fn subscribe(receiver: &Socket<'static>) -> Result {

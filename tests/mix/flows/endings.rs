@@ -1,6 +1,6 @@
 //! The ends of contexts, sockets, owners and shared sockets: each ends in time, and reports its end.
 
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,7 @@ pub fn last_events(flow: &mut Flow<'_>) -> Result {
     Err(Stop::Fault("a monitor does not end with its socket".to_owned()))
 }
 
-/// An owner that has the last handle of a shared socket does not keep other owners from being dropped.
+/// Neither an owner that has the last handle of a shared socket nor one whose drop blocks keeps other owners from being dropped.
 pub fn owner_of_shared(flow: &mut Flow<'_>) -> Result {
     struct WithShared(Owner, #[allow(dead_code, reason = "it is dropped")] SharedSocket);
     impl AsRef<[u8]> for WithShared {
@@ -97,7 +97,7 @@ pub fn owner_of_shared(flow: &mut Flow<'_>) -> Result {
             self.0.as_ref()
         }
     }
-    struct Tells(std::sync::mpsc::Sender<()>);
+    struct Tells(Sender<()>);
     impl AsRef<[u8]> for Tells {
         fn as_ref(&self) -> &[u8] {
             b"tells"
@@ -106,6 +106,17 @@ pub fn owner_of_shared(flow: &mut Flow<'_>) -> Result {
     impl Drop for Tells {
         fn drop(&mut self) {
             let _ = self.0.send(());
+        }
+    }
+    struct Blocks(Receiver<()>);
+    impl AsRef<[u8]> for Blocks {
+        fn as_ref(&self) -> &[u8] {
+            b"blocks"
+        }
+    }
+    impl Drop for Blocks {
+        fn drop(&mut self) {
+            let _ = self.0.recv();
         }
     }
     let shared = {
@@ -118,6 +129,11 @@ pub fn owner_of_shared(flow: &mut Flow<'_>) -> Result {
     }
     drop(Message::from_owner(WithShared(Owner::new(vec![2; 100]), shared)));
     let (tell, told) = channel();
+    // Dropped after the wait, which ends the drop of the owner.
+    let (_release, released) = channel();
+    if flow.rng.coin() {
+        drop(Message::from_owner(Blocks(released)));
+    }
     drop(Message::from_owner(Tells(tell)));
     told.recv_timeout(within()).map_err(|_| Stop::Fault("owners are no longer dropped".to_owned()))
 }

@@ -233,5 +233,39 @@ pub fn hasty(flow: &mut Flow<'_>) -> Result {
     }
     last.into_iter().try_for_each(|other| arrivals.merge(other))?;
     let missing = arrivals.missing(number, next);
-    if missing.is_empty() { Ok(()) } else { Err(Stop::Fault(format!("of {next} messages {missing:?} are missing"))) }
+    if !missing.is_empty() {
+        return Err(Stop::Fault(format!("of {next} messages {missing:?} are missing")));
+    }
+    if flow.rng.coin() { to_a_full_receiver(flow) } else { Ok(()) }
+}
+
+/// A sender closes while its receiver is full and does not read. All messages that the sender accepted arrive.
+fn to_a_full_receiver(flow: &mut Flow<'_>) -> Result {
+    let (sender, receiver) = (flow.socket(Kind::Push)?, flow.socket(Kind::Pull)?);
+    receiver.set_rcvhwm(1 + flow.rng.below(3) as u32)?;
+    // The sender has a part of its last batch left when it closes.
+    sender.set_sndbuf(Some(4096))?;
+    let endpoint = *flow.rng.pick(&["ipc://*", "ipc://*", "tcp://127.0.0.1:*"]);
+    let endpoint = receiver.bind(endpoint)?;
+    sender.connect(&endpoint)?;
+    let (count, size) = (40 + flow.rng.below(60), *flow.rng.pick(&[300, 1000, 4000]));
+    flow.world.note(format_args!("{count} messages of {size} bytes to a full receiver at {endpoint}"));
+    for number in 0..count {
+        sender.send(vec![number as u8; size])?;
+    }
+    std::thread::sleep(Duration::from_millis(flow.rng.below(20) as u64));
+    drop(sender);
+    std::thread::sleep(Duration::from_millis(flow.rng.below(20) as u64));
+    for number in 0..count {
+        let Some(message) = receiver.within(within()).recv_msg()? else {
+            return Err(Stop::Fault(format!("of {count} messages to a full receiver {number} arrived")));
+        };
+        if *message != *vec![number as u8; size] {
+            return Err(Stop::Fault(format!("{message:?} came instead of message {number}")));
+        }
+        if count - number < 30 && flow.rng.one_in(3) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    Ok(())
 }

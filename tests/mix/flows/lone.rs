@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq::{Kind, Message, PollEvents, ProxyHandle, Socket};
+use zmq::{Kind, Message, Multipart, PollEvents, ProxyHandle, Socket};
 use zmq_patterns::Actor;
 
 use super::ends::{Arrivals, Sender, receive, whole};
@@ -215,14 +215,23 @@ pub fn reentrant(flow: &mut Flow<'_>) -> Result {
             "tail".into()
         }
     }
+    impl From<Reentrant<'_>> for Multipart {
+        fn from(reentrant: Reentrant<'_>) -> Multipart {
+            Message::from(reentrant).into()
+        }
+    }
     let (sender, receiver) = (flow.socket(Kind::Push)?, flow.socket(Kind::Pull)?);
     let endpoint = format!("inproc://reentrant-{}", flow.world.number());
     receiver.bind(&endpoint)?;
     sender.connect(&endpoint)?;
-    match flow.rng.below(3) {
-        0 => sender.send(Reentrant(&sender))?,
-        1 => drop(sender.now().send(Reentrant(&sender))?),
-        _ => drop(sender.within(within()).send(Reentrant(&sender))?),
+    let message = Reentrant(&sender);
+    match flow.rng.below(6) {
+        0 => sender.send(message)?,
+        1 => drop(sender.now().send(message)?),
+        2 => drop(sender.within(within()).send(message)?),
+        3 => sender.send_multipart(message)?,
+        4 => drop(sender.now().send_multipart(message)?),
+        _ => drop(sender.within(within()).send_multipart(message)?),
     }
     if receiver.within(within()).recv_multipart()?.is_none() {
         return Err(Stop::Fault("a message that was sent while another was converted did not arrive".to_owned()));

@@ -41,8 +41,13 @@ pub fn stream_clients(flow: &mut Flow<'_>) -> Result {
             return Err(Stop::Fault(format!("a STREAM receives {body:?} of {same:?}, not {text:?} of {id:?}")));
         }
         if flow.rng.one_in(3) {
-            let _ = server.now().send("one part");
-            let _ = server.now().send_multipart([&id[..], b"two", b"three"]);
+            let refused = [
+                server.now().send("one part").is_err(),
+                server.now().send_multipart([&id[..], b"two", b"three"]).is_err(),
+            ];
+            if refused != [true; 2] {
+                return Err(Stop::Fault("a STREAM accepts a message that is not an id and data".to_owned()));
+            }
             let _ = server.now().send_multipart([&b"nobody"[..], b"x"]);
         }
         if flow.rng.one_in(3) {
@@ -106,12 +111,20 @@ pub fn stream_clients(flow: &mut Flow<'_>) -> Result {
     Ok(())
 }
 
-/// A peer with its own id connects again and again. Its messages arrive under that id.
+/// A peer with its own id connects again and again. Its messages arrive under that id. Over inproc they all do: each message
+/// that was sent is in the pipe of its connection.
 pub fn handover(flow: &mut Flow<'_>) -> Result {
     let router = flow.socket(Kind::Router)?;
     router.set_router_handover(true)?;
     let mut endpoint: Option<String> = None;
-    for _ in 0..2 + flow.rng.below(6) {
+    let mut arrived = Vec::new();
+    let mut check = |(id, body): (Vec<u8>, Vec<u8>)| -> Result<usize> {
+        check_id(&id)?;
+        arrived.push(body);
+        Ok(arrived.len())
+    };
+    let count = 2 + flow.rng.below(6);
+    for connection in 0..count {
         let dealer = flow.socket(Kind::Dealer)?;
         dealer.set_routing_id("A")?;
         match &endpoint {
@@ -119,16 +132,25 @@ pub fn handover(flow: &mut Flow<'_>) -> Result {
             None => endpoint = Some(flow.link_one(&router, &[&dealer])?),
         }
         for number in 0..3 {
-            dealer.send(format!("{number}"))?;
+            dealer.send(format!("{connection} {number}"))?;
         }
         if flow.rng.coin() {
-            let (id, _) = receive(flow, &router)?;
-            check_id(&id)?;
+            check(receive(flow, &router)?)?;
         }
     }
-    // Messages of a peer that was replaced may be lost with its connection.
+    if endpoint.is_some_and(|endpoint| endpoint.starts_with("inproc")) {
+        while check(receive(flow, &router)?)? < 3 * count {}
+    }
+    // Over other transports, messages of a peer that was replaced may be lost with its connection.
     while let Some(parts) = router.within(Duration::from_millis(20)).recv_multipart()? {
-        check_id(&parts[0])?;
+        check((parts[0].to_vec(), parts[1].to_vec()))?;
+    }
+    for connection in 0..count {
+        let prefix = format!("{connection} ");
+        let numbers: Vec<_> = arrived.iter().filter(|body| body.starts_with(prefix.as_bytes())).collect();
+        if !numbers.is_sorted_by(|one, next| one < next) {
+            return Err(Stop::Fault(format!("messages of connection {connection} arrive as {numbers:?}")));
+        }
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use zmq::Kind;
+use zmq::security::Security;
+use zmq::{Kind, SecretKey};
 use zmq_patterns::Proxy;
 
 #[cfg(feature = "draft")]
@@ -77,6 +78,32 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
         })?;
     }
     drop(proxy);
+    if zmq::has("curve") && flow.rng.one_in(3) { encrypted(flow) } else { Ok(()) }
+}
+
+/// A publisher knows the subscriptions that CURVE encrypts.
+fn encrypted(flow: &mut Flow<'_>) -> Result {
+    let kind = *flow.rng.pick(&[Kind::Sub, Kind::XSub]);
+    let (publisher, subscriber) = (flow.socket(Kind::XPub)?, flow.socket(kind)?);
+    let secret = SecretKey::from([5; 32]);
+    publisher.secure(&Security::curve_server(&secret))?;
+    subscriber.secure(&Security::curve_client(&secret, &zmq::curve_public(&secret)?))?;
+    let endpoint = *flow.rng.pick(&["ws://127.0.0.1:*", "tcp://127.0.0.1:*", "ipc://*"]);
+    // A server whose clients an authenticator checks must bind.
+    subscriber.connect(&publisher.bind(endpoint)?)?;
+    for begins in [true, false] {
+        let change = [&[u8::from(begins)], &b"topic"[..]].concat();
+        match (kind, begins) {
+            (Kind::Sub, true) => subscriber.subscribe("topic")?,
+            (Kind::Sub, false) => subscriber.unsubscribe("topic")?,
+            _ => subscriber.send(&change[..])?,
+        }
+        flow.wait("an XPUB knows what CURVE encrypts", || {
+            subscriber.events()?;
+            let received = publisher.within(Duration::from_millis(1)).recv_msg()?;
+            Ok(received.is_some_and(|message| message == change))
+        })?;
+    }
     Ok(())
 }
 
