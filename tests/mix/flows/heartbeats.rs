@@ -129,8 +129,7 @@ fn bare_websocket(flow: &mut Flow<'_>) -> Result {
     let endpoint = server.bind("ws://127.0.0.1:*")?;
     let address = endpoint.trim_start_matches("ws://").trim_end_matches('/');
     let count = 1 + flow.rng.below(5) as u8;
-    let talk = |number: u8| -> std::io::Result<TcpStream> {
-        let mut peer = TcpStream::connect(address)?;
+    let talk = |mut peer: TcpStream, number: u8| -> std::io::Result<TcpStream> {
         peer.set_read_timeout(Some(within()))?;
         peer.write_all(
             b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: \
@@ -146,7 +145,9 @@ fn bare_websocket(flow: &mut Flow<'_>) -> Result {
         peer.write_all(&[0x82, 0x81, 0, 0, 0, 0, 0, 0x82, 0x82, 0, 0, 0, 0, 0, number])?;
         Ok(peer)
     };
-    let peers = (0..count).map(talk).collect::<std::io::Result<Vec<_>>>();
+    // Another thread may have lowered the limit of descriptors for a moment.
+    let connect = |number| TcpStream::connect(address).map(|peer| talk(peer, number));
+    let Ok(peers) = (0..count).map(connect).collect::<std::io::Result<Vec<_>>>() else { return Err(Stop::Ended) };
     std::thread::sleep(Duration::from_millis(20));
     let mut heard = 0;
     while heard < count && server.within(within()).recv_msg()?.is_some() {
