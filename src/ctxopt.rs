@@ -580,6 +580,7 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     #[test]
     fn scheduling_policy_that_is_set_cannot_be_unset() {
         let context = Context::new().unwrap();

@@ -30,7 +30,8 @@ fn ctrl_c_ends_waits() {
     in_own_console("ctrl_c_ends_waits", || {
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = context();
-        let waits: [fn(&zmq::Socket<'_, Pull>) -> zmq::Result<()>; 3] = [
+        type Wait = fn(&zmq::Socket<'_, Pull>) -> zmq::Result<()>;
+        let waits: [Wait; 3] = [
             |socket| socket.recv_msg().map(drop),
             |socket| poll(&mut [PollItem::socket(socket, PollEvents::POLLIN)], None).map(drop),
             |socket| {

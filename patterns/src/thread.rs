@@ -20,6 +20,7 @@ pub(crate) fn spawn<R: Send + 'static>(name: &str, body: impl FnOnce() -> R + Se
 }
 
 /// As [`spawn`], for a thread that ends with its scope.
+#[cfg_attr(windows, allow(dead_code, reason = "only Titanic uses it, which Windows lacks"))]
 pub(crate) fn spawn_scoped<'scope, R: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &str,

@@ -190,7 +190,7 @@ impl EventDecoder<'_> {
             #[cfg(feature = "draft")]
             Format::Two => self.two()?,
         };
-        Ok((number != Events::MONITOR_STOPPED.into()).then_some((number, endpoints)))
+        Ok((number != u64::from(Events::MONITOR_STOPPED)).then_some((number, endpoints)))
     }
 
     /// Two parts: 16 bits of event with 32 bits of value, and the endpoint.

@@ -191,7 +191,8 @@ impl Event {
     pub(super) fn new(number: u64, values: &[u64]) -> Event {
         let event = Events(number);
         let value = values.first().copied().unwrap_or_default();
-        let fd = value as RawFd;
+        // A socket handle of Windows has 32 bits, and a sign.
+        let fd = value as i32 as RawFd;
         let errno = Errno::from_raw(value as i32);
         match event {
             Events::CONNECTED => Event::Connected { fd },
@@ -233,7 +234,7 @@ impl Event {
     /// assert_eq!(notice.event().number(), u64::try_from(zmq::sys::ZMQ_EVENT_LISTENING).unwrap());
     /// assert_eq!(Events::from(notice.event().number()), Events::LISTENING);
     /// let Event::Listening { fd } = *notice.event() else { panic!("{notice:?}") };
-    /// assert_eq!(notice.event().value(), fd.into());
+    /// assert_eq!(notice.event().value(), fd as i64);
     /// # Ok(())
     /// # }
     /// ```
@@ -483,6 +484,7 @@ fn text(endpoint: &Message) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raw::platform::NO_FD;
 
     #[test]
     fn event_has_a_variant_for_every_flag_and_keeps_its_value() {
@@ -492,8 +494,9 @@ mod tests {
         assert_eq!(Event::new(4, &[7]), Event::ConnectRetried { interval: Duration::from_millis(7) });
         assert_eq!(Event::new(0x4000, &[400]), Event::HandshakeFailedAuth { status: 400 });
         // libzmq sends descriptors and error numbers as unsigned numbers: -1 must become -1 again.
-        assert_eq!(Event::new(1, &[u64::from(u32::MAX)]), Event::Connected { fd: -1 });
-        assert_eq!(Event::new(1, &[u64::MAX]), Event::Connected { fd: -1 });
+        for value in [u64::from(u32::MAX), u64::MAX] {
+            assert_eq!(Event::new(1, &[value]), Event::Connected { fd: NO_FD });
+        }
     }
 
     #[test]

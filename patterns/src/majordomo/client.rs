@@ -77,6 +77,7 @@ impl Client {
         self
     }
 
+    #[cfg_attr(windows, allow(dead_code, reason = "only Titanic uses it, which Windows lacks"))]
     pub(crate) fn with_any(mut self, set: AnySetup) -> Self {
         self.pirate = self.pirate.with_any(set);
         self

@@ -124,6 +124,7 @@ impl Worker {
         self
     }
 
+    #[cfg_attr(windows, allow(dead_code, reason = "only Titanic uses it, which Windows lacks"))]
     pub(crate) fn with_any(mut self, set: AnySetup) -> Self {
         self.any_setup.push(set);
         self

@@ -191,6 +191,7 @@ mod tests {
     }
 
     /// Opening the pipe would wait for a writer.
+    #[cfg(unix)]
     #[test]
     fn pipe_in_a_directory_is_not_opened() {
         let place = Place::new("pipe");
