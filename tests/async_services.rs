@@ -2,6 +2,8 @@
 #![cfg(all(feature = "tokio", feature = "async-io"))]
 
 mod common;
+#[path = "async_services/dropped.rs"]
+mod dropped;
 #[path = "common/runtimes.rs"]
 mod runtimes;
 
@@ -402,44 +404,6 @@ fn authenticator_waits_for_decisions_and_survives_panics() {
             };
             futures::select_biased! {
                 () = futures::FutureExt::fuse(clients) => {}
-                ended = futures::FutureExt::fuse(run) => panic!("{ended:?}"),
-            }
-        });
-    }
-}
-
-/// The request that the first run has taken is never decided. Its client connects again after the interval for handshakes.
-#[deadline::test]
-fn client_connects_again_when_the_run_that_had_its_request_was_dropped() {
-    for runtime in RUNTIMES {
-        block_on(runtime, async {
-            let context = Context::new().unwrap();
-            let mut authenticator = AsyncAuthenticator::start(&context, runtime).unwrap();
-            let (server, client) = (open(&context, Pull), open(&context, Push));
-            server.set_plain_server(true).unwrap();
-            server.set_handshake_ivl(5 * SHORT).unwrap();
-            client.set_plain_username("anna").unwrap();
-            client.set_plain_password("secret").unwrap();
-            client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-            client.send("from anna").unwrap();
-            let is_taken = Cell::new(false);
-            {
-                let undecided = |_| {
-                    is_taken.set(true);
-                    std::future::pending::<Verdict>()
-                };
-                let mut run = pin!(authenticator.run(10, undecided, std::future::pending()));
-                poll_fn(|cx| {
-                    assert!(run.as_mut().poll(cx).is_pending());
-                    if is_taken.get() { Poll::Ready(()) } else { Poll::Pending }
-                })
-                .await;
-            }
-            let run = authenticator.run(10, |request| decide(runtime, request), std::future::pending());
-            let mut server = into_async(server, runtime);
-            let received = server.recv_msg();
-            futures::select_biased! {
-                message = futures::FutureExt::fuse(received) => assert_eq!(message.unwrap(), "from anna"),
                 ended = futures::FutureExt::fuse(run) => panic!("{ended:?}"),
             }
         });
