@@ -158,8 +158,9 @@
 //! On Windows a descriptor is a socket: `AsSocket`, `BorrowedSocket` and `OwnedSocket` of std stand for `AsFd`, `BorrowedFd` and
 //! `OwnedFd`. Windows has no `fork`, and no signals except the events of the console, which
 //! [`interrupt::catch_signals`] catches. These are absent there: `Socket::bind_fd`, `Poller::wake_fd`, `ppoll` and `SignalMask`,
-//! the module `aio`, and `titanic` of `zmq-patterns`. libzmq has ipc there only with Microsoft's compiler, and ignores the
-//! options of scheduling. Certificates have the permissions of their directory instead of a mode.
+//! and `titanic` of `zmq-patterns`. libzmq has ipc there only with Microsoft's compiler, and ignores the options of scheduling.
+//! A thread of this library wakes the tasks of async runtimes ([`aio`](aio#windows)). Certificates have the permissions of their
+//! directory instead of a mode.
 //!
 //! [COMPATIBILITY.md]: https://github.com/safe-zmq/safe-zmq/blob/main/docs/COMPATIBILITY.md
 //!
@@ -182,7 +183,7 @@
 // The documentation shows the methods of `Socket` and `Context` in the order of the modules: see `socket/mod.rs`.
 mod socket;
 
-#[cfg(all(unix, any(feature = "tokio", feature = "async-io")))]
+#[cfg(any(feature = "tokio", feature = "async-io"))]
 pub mod aio;
 mod bit_set;
 pub mod c_names;

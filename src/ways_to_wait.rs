@@ -54,6 +54,9 @@
 //! | [`AsyncSocket`], Tokio with several | | | 4.8 | 7.5 |
 //! | [`AsyncSocket`], async-io | 42 | | 6.4 | 9.6 |
 //!
+//! On Windows the system has no `epoll_wait` for libzmq's descriptors. [`Poller`] waits by `WSAPoll` there, whose cost grows with
+//! all sockets. So does the thread that wakes the tasks of [`AsyncSocket`].
+//!
 //! # The same in each way
 //!
 //! Jobs come to two sockets, and an empty message is the end. In threads:

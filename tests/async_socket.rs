@@ -4,6 +4,7 @@
 #[path = "async_socket/cancellation.rs"]
 mod cancellation;
 mod common;
+#[cfg(unix)]
 #[path = "async_socket/descriptor.rs"]
 mod descriptor;
 #[cfg(feature = "draft")]
@@ -15,6 +16,7 @@ mod end;
 mod executors;
 #[path = "async_socket/fairness.rs"]
 mod fairness;
+#[cfg(unix)]
 #[path = "async_socket/forked.rs"]
 mod forked;
 #[path = "async_socket/full_peers.rs"]
@@ -25,19 +27,23 @@ mod kinds;
 mod other_bindings;
 #[path = "common/polls.rs"]
 mod polls;
+#[cfg(unix)]
+#[path = "async_socket/reactors.rs"]
+mod reactors;
 #[allow(dead_code, reason = "every test file uses its own part")]
 #[path = "common/runtimes.rs"]
 mod runtimes;
 #[path = "async_socket/streams.rs"]
 mod streams;
 
+use common::{IPC, TCP};
 use executors::{Executor, echo, linked, open_small, send_numbers, task};
 use zmq::{Context, Dealer, Router};
 
 #[deadline::test(patches = [1037])]
 fn echoes_at_small_marks_arrive_over_each_transport() {
     const COUNT: usize = 300;
-    for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "inproc://async", "ws://127.0.0.1:*"] {
+    for endpoint in [TCP, IPC, "inproc://async", "ws://127.0.0.1:*"] {
         for executor in Executor::ALL {
             let context = Context::new().unwrap();
             let (router, dealer) = (open_small(&context, Router, 5), open_small(&context, Dealer, 5));

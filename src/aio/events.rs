@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::os::fd::AsFd;
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll, ready};
@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
 
-use super::runtime::{Registration, Runtime, wait_failed};
+use super::registration::Registration;
+use super::runtime::{Runtime, wait_failed};
 use crate::error::{Errno, Error, Result};
 use crate::monitor::{Event, Monitor, Notice};
+use crate::raw::platform::{AsFd, OwnedFd};
 use crate::security::{AuthEvent, Authenticator};
 
 const NEW: &str = "AsyncEvents::new";
@@ -25,12 +27,16 @@ mod sealed {
 }
 
 /// A source of events: a [`Monitor`] or an [`Authenticator`].
-pub trait EventSource: AsFd + sealed::Sealed + Unpin {
+pub trait EventSource: sealed::Sealed + Unpin {
     /// Its events.
     type Event: Unpin;
 
     #[doc(hidden)]
     fn take_event(&self) -> Result<Option<Self::Event>>;
+
+    /// A duplicate of the descriptor that is readable while there are events.
+    #[doc(hidden)]
+    fn duplicate_fd(&self) -> io::Result<OwnedFd>;
 
     #[doc(hidden)]
     fn is_end(event: &Self::Event) -> bool;
@@ -43,6 +49,10 @@ impl EventSource for Monitor {
         self.next_event(Duration::ZERO)
     }
 
+    fn duplicate_fd(&self) -> io::Result<OwnedFd> {
+        self.as_fd().try_clone_to_owned()
+    }
+
     fn is_end(event: &Notice) -> bool {
         *event.event() == Event::MonitorStopped
     }
@@ -53,6 +63,10 @@ impl EventSource for Authenticator {
 
     fn take_event(&self) -> Result<Option<AuthEvent>> {
         self.next_event(Duration::ZERO)
+    }
+
+    fn duplicate_fd(&self) -> io::Result<OwnedFd> {
+        self.as_fd().try_clone_to_owned()
     }
 
     fn is_end(event: &AuthEvent) -> bool {
@@ -103,8 +117,7 @@ impl<S: EventSource> AsyncEvents<S> {
     /// # fn main() {}
     /// ```
     pub fn new(source: S, runtime: Runtime) -> Result<AsyncEvents<S>> {
-        let fd = source.as_fd().try_clone_to_owned();
-        let fd = fd.map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call(NEW))?;
+        let fd = source.duplicate_fd().map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call(NEW))?;
         let registration = runtime.register(fd, NEW)?;
         Ok(AsyncEvents { registration, source, runtime, in_a_row: AtomicU32::new(0), has_ended: false })
     }

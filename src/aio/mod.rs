@@ -46,13 +46,27 @@
 //! the sockets in its tasks, which does not wait; a socket that outlives its runtime fails with `ECANCELED` when it must wait,
 //! and [`AsyncSocket::into_socket`] takes it to another runtime. In a forked child, calls fail with `ENOTSOCK`, as those of
 //! [`Socket`] do.
+//!
+//! # Windows
+//!
+//! The runtimes wait for no descriptors of other libraries there. A thread of this library waits for those of all sockets, by
+//! `WSAPoll`, and wakes the tasks. It starts with the first socket, is named `zmq-poll` and ends with the process. The time of a
+//! wake-up grows with the number of sockets for which tasks wait. The runtime's I/O driver is not used, and a socket that outlives
+//! its runtime waits in another. Sends that wait although `ZMQ_POLLOUT` is set, as those of a ROUTER with
+//! `ZMQ_ROUTER_MANDATORY` to a full peer, are tried again every 500 ms, because `WSAPoll` can miss the signal for them while the
+//! other half receives.
 
 mod events;
 #[cfg(test)]
 mod model;
+#[cfg(any(windows, test))]
+mod poll_thread;
 mod proxy;
+#[cfg(unix)]
+mod reactor;
 mod readiness;
 mod recv;
+mod registration;
 mod runtime;
 mod send;
 mod serve;

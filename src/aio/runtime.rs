@@ -1,23 +1,20 @@
 //! `Runtime`: an async runtime. All differences between the runtimes are in this file.
 
 use std::io;
-use std::mem;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
-#[cfg(feature = "tokio")]
-use std::task::ready;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 #[cfg(feature = "tokio")]
-use tokio::io::unix::AsyncFd;
-#[cfg(feature = "tokio")]
 use tokio::task::coop;
 
+#[cfg(windows)]
+use super::poll_thread::Polled;
+#[cfg(unix)]
+use super::reactor::Reactor;
+use super::registration::Registration;
 use crate::error::{Errno, Error, Result};
-use crate::process::Process;
-#[cfg(feature = "tokio")]
-use crate::raw;
+use crate::raw::platform::{OwnedFd, errno_of};
 
 /// The runtime that wakes the tasks of an [`AsyncSocket`](super::AsyncSocket).
 ///
@@ -28,8 +25,8 @@ use crate::raw;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Runtime {
-    /// The current runtime of Tokio (feature `tokio`), whose I/O driver must be enabled. A socket stays with the runtime in
-    /// which it was made.
+    /// The current runtime of Tokio (feature `tokio`), whose I/O driver must be enabled, except on
+    /// [Windows](super#windows). A socket stays with the runtime in which it was made.
     #[cfg(feature = "tokio")]
     Tokio,
     /// The reactor of the crate async-io (feature `async-io`), which serves smol and every other executor.
@@ -55,23 +52,25 @@ impl Runtime {
     ///
     /// `ENOTSUP` outside of a runtime of Tokio, `ECANCELED` in one that has ended, and the system's error.
     pub(super) fn register(self, fd: OwnedFd, call: &'static str) -> Result<Registration> {
-        let number = fd.as_raw_fd();
-        let registered = match self {
-            #[cfg(feature = "tokio")]
-            Runtime::Tokio => {
-                if tokio::runtime::Handle::try_current().is_err() {
-                    return Err(Errno::ENOTSUP.with_detail(call, "no runtime of Tokio is entered here"));
-                }
-                raw::register_with_tokio(fd).map(Registered::Tokio)
-            }
-            #[cfg(feature = "async-io")]
-            Runtime::AsyncIo => async_io::Async::new_nonblocking(fd).map(Registered::AsyncIo),
-        };
-        let registered = registered.map_err(|error| {
-            // Tokio's error for a runtime that has ended has no number.
-            Errno::from_io(&error, Errno::ECANCELED).with_detail(call, "the runtime refuses the descriptor")
-        })?;
-        Ok(Registration { registered: Some(registered), fd: number, process: Process::current() })
+        #[cfg(feature = "tokio")]
+        if self == Runtime::Tokio && tokio::runtime::Handle::try_current().is_err() {
+            return Err(Errno::ENOTSUP.with_detail(call, "no runtime of Tokio is entered here"));
+        }
+        #[cfg(unix)]
+        {
+            let registered = match self {
+                #[cfg(feature = "tokio")]
+                Runtime::Tokio => Reactor::of_tokio(fd),
+                #[cfg(feature = "async-io")]
+                Runtime::AsyncIo => Reactor::of_async_io(fd),
+            };
+            registered.map(Registration::Reactor).map_err(|error| {
+                // Tokio's error for a runtime that has ended has no number.
+                Errno::from_io(&error, Errno::ECANCELED).with_detail(call, "the runtime refuses the descriptor")
+            })
+        }
+        #[cfg(windows)]
+        Polled::new(fd).map(Registration::PollThread).map_err(|errno| errno.for_call(call))
     }
 
     /// Waits by the runtime's own timer.
@@ -121,60 +120,9 @@ impl Runtime {
 
 /// The error of a call that cannot wait: the runtime has ended, or no descriptor is left for the wait.
 pub(super) fn wait_failed(error: &io::Error, call: &'static str) -> Error {
-    match error.raw_os_error() {
+    match errno_of(error) {
         // Tokio's error for a runtime that has ended has no number.
         None => Errno::ECANCELED.with_detail(call, "the runtime has ended"),
         Some(_) => Errno::from_io(error, Errno::ECANCELED).with_detail(call, "the call cannot wait"),
-    }
-}
-
-/// A descriptor that is registered with a runtime.
-#[derive(Debug)]
-pub(super) struct Registration {
-    /// `None` once it is dropped.
-    registered: Option<Registered>,
-    fd: RawFd,
-    process: Process,
-}
-
-#[derive(Debug)]
-enum Registered {
-    #[cfg(feature = "tokio")]
-    Tokio(AsyncFd<OwnedFd>),
-    #[cfg(feature = "async-io")]
-    AsyncIo(async_io::Async<OwnedFd>),
-}
-
-impl Registration {
-    /// The number of the descriptor, which is open as long as `self` lives.
-    pub(super) fn fd(&self) -> RawFd {
-        self.fd
-    }
-
-    /// Ready if the descriptor has become readable since this was last ready. Otherwise `cx` is woken when it does.
-    ///
-    /// # Errors
-    ///
-    /// The runtime has ended.
-    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &self.registered {
-            #[cfg(feature = "tokio")]
-            Some(Registered::Tokio(fd)) => {
-                ready!(fd.poll_read_ready(cx))?.clear_ready();
-                Poll::Ready(Ok(()))
-            }
-            #[cfg(feature = "async-io")]
-            Some(Registered::AsyncIo(fd)) => fd.poll_readable(cx),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        // A forked child shares the system's poller with its parent: it would deregister the parent's descriptor.
-        if !self.process.is_current() {
-            mem::forget(self.registered.take());
-        }
     }
 }

@@ -1,25 +1,22 @@
 //! `Shared`: the socket that the halves of an `AsyncSocket` use in turn.
 
-use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::ops::Deref;
-use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
-use mio::unix::SourceFd;
-use mio::{Interest, Token};
 use parking_lot::ReentrantMutex;
 
 use super::readiness::{Device, Direction, Wakers, poll_call};
-use super::runtime::{Registration, Runtime, wait_failed};
+use super::registration::Registration;
+use super::runtime::{Runtime, wait_failed};
 use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
 use crate::poll_events::PollEvents;
 use crate::process::Process;
 use crate::raw::Signalled;
+use crate::raw::platform::OwnedFd;
 use crate::socket::Socket;
 
 const NEW: &str = "AsyncSocket::new";
@@ -37,11 +34,10 @@ pub(super) struct Shared<T: SocketType> {
     watched: ReentrantMutex<Watched<T>>,
 }
 
-/// A socket whose signals a runtime watches.
+/// A socket whose descriptor is registered.
 struct Watched<T: SocketType> {
     // The registration is dropped before the socket closes: a runtime must not watch a closed descriptor.
     registration: Registration,
-    latch: OnceCell<Latch>,
     signalled: Signalled<T>,
 }
 
@@ -51,12 +47,22 @@ impl<T: SocketType> Shared<T> {
     /// The socket comes back with the error.
     #[allow(clippy::result_large_err, reason = "it is the socket itself that comes back")]
     pub(super) fn new(socket: Socket<'static, T>, runtime: Runtime) -> Result<Shared<T>, (Socket<'static, T>, Error)> {
+        Self::registered(socket, runtime, |fd| runtime.register(fd, NEW))
+    }
+
+    /// [`Shared::new`] with a registration of the caller's.
+    #[allow(clippy::result_large_err, reason = "as above")]
+    pub(super) fn registered(
+        socket: Socket<'static, T>,
+        runtime: Runtime,
+        register: impl FnOnce(OwnedFd) -> Result<Registration>,
+    ) -> Result<Shared<T>, (Socket<'static, T>, Error)> {
         if let Err(error) = socket.core().check_process(NEW) {
             return Err((socket, error));
         }
         let signalled = Signalled::new(socket).map_err(|(socket, errno)| (socket, errno.for_call(NEW)))?;
         let fd = signalled.duplicate_fd().map_err(|errno| errno.for_call(NEW));
-        let registration = match fd.and_then(|fd| runtime.register(fd, NEW)) {
+        let registration = match fd.and_then(register) {
             Ok(registration) => registration,
             Err(error) => return Err((signalled.into_socket(), error)),
         };
@@ -67,7 +73,7 @@ impl<T: SocketType> Shared<T> {
             signal: Waker::from(wakers.clone()),
             wakers,
             in_a_row: Default::default(),
-            watched: ReentrantMutex::new(Watched { registration, latch: OnceCell::new(), signalled }),
+            watched: ReentrantMutex::new(Watched { registration, signalled }),
         })
     }
 
@@ -95,7 +101,7 @@ impl<T: SocketType> Shared<T> {
     }
 
     pub(super) fn into_socket(self) -> Socket<'static, T> {
-        let Watched { registration, signalled, .. } = self.watched.into_inner();
+        let Watched { registration, signalled } = self.watched.into_inner();
         drop(registration);
         signalled.into_socket()
     }
@@ -224,43 +230,10 @@ impl<T: SocketType> Device for Watched<T> {
     }
 
     fn forget_signals(&self) -> io::Result<()> {
-        self.latch().and_then(|latch| latch.take()).map(drop)
+        self.registration.forget_signals()
     }
 
     fn has_signalled(&self) -> io::Result<bool> {
-        self.latch()?.take()
-    }
-}
-
-impl<T: SocketType> Watched<T> {
-    fn latch(&self) -> io::Result<&Latch> {
-        if let Some(latch) = self.latch.get() {
-            return Ok(latch);
-        }
-        let latch = Latch::new(self.registration.fd())?;
-        Ok(self.latch.get_or_init(|| latch))
-    }
-}
-
-/// Notices that a descriptor was readable, also if libzmq has emptied it since.
-///
-/// The system's poller forgets that a descriptor was readable when it no longer is. A descriptor that is writable all the
-/// time, as those of libzmq are, is reported again after each change.
-struct Latch(RefCell<(mio::Poll, mio::Events)>);
-
-impl Latch {
-    fn new(fd: RawFd) -> io::Result<Latch> {
-        let poll = mio::Poll::new()?;
-        poll.registry().register(&mut SourceFd(&fd), Token(0), Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Latch(RefCell::new((poll, mio::Events::with_capacity(1)))))
-    }
-
-    /// Whether the descriptor has changed since the last call.
-    fn take(&self) -> io::Result<bool> {
-        let (poll, events) = &mut *self.0.borrow_mut();
-        match poll.poll(events, Some(Duration::ZERO)) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
-            polled => polled.map(|()| !events.is_empty()),
-        }
+        self.registration.has_signalled()
     }
 }

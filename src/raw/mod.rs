@@ -18,7 +18,7 @@ mod poll;
 #[cfg(all(unix, feature = "draft"))]
 mod ppoll;
 mod process;
-#[cfg(all(unix, any(feature = "tokio", feature = "async-io")))]
+#[cfg(any(feature = "tokio", feature = "async-io"))]
 mod signalled;
 mod socket;
 mod timers;
@@ -38,7 +38,7 @@ pub(crate) use poll::poll;
 #[cfg(all(unix, feature = "draft"))]
 pub(crate) use ppoll::{SignalSet, ppoll};
 pub(crate) use process::{PerProcess, catch_signal, count_forks};
-#[cfg(all(unix, any(feature = "tokio", feature = "async-io")))]
+#[cfg(any(feature = "tokio", feature = "async-io"))]
 pub(crate) use signalled::Signalled;
 pub(crate) use socket::RawValue;
 pub(crate) use timers::RawTimers;

@@ -10,12 +10,13 @@ use zmq::aio::Runtime;
 use zmq::{Context, Dealer, Message, Multipart, Pull, Push, Router};
 
 use crate::common::rng::Rng;
+use crate::common::{IPC, TCP};
 use crate::executors::{
     Executor, each_round, echo, linked, open, open_small, polled, send_numbers, sleep, task, yield_now,
 };
 
 const MESSAGES: usize = 10_000;
-const ENDPOINTS: [&str; 4] = ["tcp://127.0.0.1:*", "ipc://*", "inproc://bound", "tcp://127.0.0.1:*"];
+const ENDPOINTS: [&str; 4] = [TCP, IPC, "inproc://bound", TCP];
 
 #[deadline::test(patches = [1037])]
 fn receives_dropped_after_any_poll_lose_no_message() {

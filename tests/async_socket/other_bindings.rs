@@ -10,7 +10,7 @@ use futures::{FutureExt, SinkExt, StreamExt, select_biased, stream};
 use zmq::aio::AsyncSocket;
 use zmq::{Context, Dealer, Multipart, Pull, Push, Router};
 
-use crate::common::{DEADLINE, eventually};
+use crate::common::DEADLINE;
 use crate::executors::{
     counted, each_round, echo, linked, noticed, open, open_small, polled, send_numbers, sleep, task, yield_now,
 };
@@ -390,6 +390,7 @@ fn cancelled_multipart_sends_leave_no_open_message() {
 }
 
 /// No thread of the executor runs while a task waits.
+#[cfg(unix)]
 #[deadline::test]
 fn waits_use_no_processor_time() {
     crate::common::in_own_process("other_bindings::waits_use_no_processor_time", || {
@@ -411,7 +412,7 @@ fn waits_use_no_processor_time() {
                         })]
                     });
                 });
-                eventually("the process is at rest", || {
+                crate::common::eventually("the process is at rest", || {
                     crate::common::descriptors::cpu_time_of_rest() < Duration::from_millis(20)
                 });
                 ends.send(()).unwrap();

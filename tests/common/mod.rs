@@ -102,8 +102,11 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 /// An endpoint of tcp with a port that the system chooses.
 pub const TCP: &str = "tcp://127.0.0.1:*";
 
+/// An endpoint of ipc with a path that libzmq chooses. libzmq on Windows has no ipc: tcp takes its place.
+pub const IPC: &str = if cfg!(windows) { TCP } else { "ipc://*" };
+
 /// An endpoint of each transport of the draft kinds that libzmq locks, for a bind that gives the endpoint to connect to.
-pub const TRANSPORTS: [&str; 3] = ["inproc://bound", TCP, "ipc://*"];
+pub const TRANSPORTS: [&str; 3] = ["inproc://bound", TCP, IPC];
 
 /// A port that the system gives to no other program while this value exists. A second socket may bind it, since both have
 /// SO_REUSEADDR and this one does not listen.

@@ -27,6 +27,9 @@ impl Interest {
 /// `WSAPoll` does not report urgent data.
 pub(crate) const PRIORITY: Option<Interest> = None;
 
+/// The longest wait. Wine 8 does not end one in some ten thousand waits of `WSAPoll` when a byte comes; the next wait finds it.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// Waits for many descriptors, each under a token. It reports a descriptor as long as it is ready.
 pub(crate) struct SystemPoller {
     items: Vec<zmq_sys::zmq_pollitem_t>,
@@ -73,10 +76,8 @@ impl SystemPoller {
     /// Waits until a descriptor is reported.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         // Longer waits end early, without a report. Fractions of a millisecond are rounded up.
-        let milliseconds = timeout.map_or(-1, |timeout| {
-            let rounded = timeout.as_nanos().div_ceil(1_000_000);
-            c_long::try_from(rounded).unwrap_or(c_long::MAX)
-        });
+        let wait = timeout.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+        let milliseconds = wait.as_nanos().div_ceil(1_000_000) as c_long;
         let count = c_int::try_from(self.items.len()).map_err(|_| io_error(libc::EINVAL))?;
         // SAFETY: an array of that many items, whose sockets are null.
         let rc = unsafe { zmq_sys::zmq_poll(self.items.as_mut_ptr(), count, milliseconds) };
