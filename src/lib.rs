@@ -159,8 +159,8 @@
 //! `OwnedFd`. Windows has no `fork`, and no signals except the events of the console, which
 //! [`interrupt::catch_signals`] catches. These are absent there: `Socket::bind_fd`, `Poller::wake_fd`, `ppoll` and `SignalMask`,
 //! and `titanic` of `zmq-patterns`. libzmq has ipc there only with Microsoft's compiler, and ignores the options of scheduling.
-//! A thread of this library wakes the tasks of async runtimes ([`aio`](aio#windows)). Certificates have the permissions of their
-//! directory instead of a mode.
+//! A thread of this library wakes the tasks of async runtimes: see [`aio`]. Certificates have the permissions of their directory
+//! instead of a mode.
 //!
 //! [COMPATIBILITY.md]: https://github.com/safe-zmq/safe-zmq/blob/main/docs/COMPATIBILITY.md
 //!
