@@ -41,18 +41,18 @@
 //! | [`Poller`], [`Reactor`] | `ZMQ_EVENTS` of the sockets that were used or have signalled, and one `epoll_wait` | grows with those alone |
 //! | [`AsyncSocket`] | the same, and the scheduling of a task | grows with those alone |
 //!
-//! Measured on two busy cores with `cargo bench --bench aio`: a message of 64 B that is received in a burst of 100, and a wake-up
+//! Measured on two cores with `cargo bench --bench aio`: a message of 64 B that is received in a burst of 100, and a wake-up
 //! with its send and receive. The wake-up of [`Socket::recv_msg`] is one way between two threads, which sleep in between.
 //!
 //! | | ns for a message | µs for a wake-up | among 10 sockets | among 1000 |
 //! | --- | --- | --- | --- | --- |
-//! | [`Socket::recv_msg`], a thread for each socket | 34 | 18.7 | | |
-//! | [`poll()`] | 77 | | 8.3 | 650 |
-//! | [`Poller`] | 80 | | 3.7 | 6.0 |
-//! | [`Reactor`] | 80 | | 3.8 | 6.1 |
-//! | [`AsyncSocket`], Tokio with one thread | 44 | | 4.7 | 7.5 |
-//! | [`AsyncSocket`], Tokio with several | | | 4.8 | 7.5 |
-//! | [`AsyncSocket`], async-io | 42 | | 6.4 | 9.6 |
+//! | [`Socket::recv_msg`], a thread for each socket | 28 | 28.1 | | |
+//! | [`poll()`] | 47 | | 2.2 | 110 |
+//! | [`Poller`] | 49 | | 1.8 | 3.8 |
+//! | [`Reactor`] | 49 | | 1.9 | 3.7 |
+//! | [`AsyncSocket`], Tokio with one thread | 37 | | 2.1 | 4.0 |
+//! | [`AsyncSocket`], Tokio with several | | | 2.2 | 4.3 |
+//! | [`AsyncSocket`], async-io | 36 | | 3.9 | 6.5 |
 //!
 //! On Windows the system has no `epoll_wait` for libzmq's descriptors. [`Poller`] waits by `WSAPoll` there, whose cost grows with
 //! all sockets. So does the thread that wakes the tasks of [`AsyncSocket`].
