@@ -1,6 +1,6 @@
 //! `ServerMachine`: numbers the updates, keeps the map, and deletes values whose time to live is over.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use zmq::{Message, Multipart};
@@ -346,31 +346,30 @@ impl Clock {
 /// The keys whose time to live ends, each with the number of the update that set it.
 #[derive(Debug, Default)]
 pub(super) struct Expiries {
-    due: BTreeMap<(Instant, u64), Message>,
+    due: BTreeSet<(Instant, Message)>,
     of: HashMap<Message, (Instant, u64)>,
 }
 
 impl Expiries {
     /// Sets the time at which a key's value ends, which the update with this number has set. `None` keeps the value.
     pub fn set(&mut self, key: &Message, sequence: u64, end: Option<Instant>) {
-        if let Some(old) = self.of.remove(key) {
-            self.due.remove(&old);
+        if let Some((old, _)) = self.of.remove(key) {
+            self.due.remove(&(old, key.clone()));
         }
         if let Some(end) = end {
-            let expiry = (end, sequence);
-            self.of.insert(key.clone(), expiry);
-            self.due.insert(expiry, key.clone());
+            self.of.insert(key.clone(), (end, sequence));
+            self.due.insert((end, key.clone()));
         }
     }
 
     fn next(&self) -> Option<Instant> {
-        self.due.keys().next().map(|(at, _)| *at)
+        self.due.first().map(|(at, _)| *at)
     }
 
     fn pop_due(&mut self, now: Instant) -> Option<(Message, u64)> {
-        let first = self.due.first_entry().filter(|first| first.key().0 <= now)?;
-        let ((_, sequence), key) = first.remove_entry();
-        self.of.remove(&key);
+        self.next().filter(|at| *at <= now)?;
+        let (_, key) = self.due.pop_first()?;
+        let (_, sequence) = self.of.remove(&key)?;
         Some((key, sequence))
     }
 }
@@ -409,5 +408,23 @@ impl Recent {
         if self.ids.remove(id) {
             self.order.retain(|other| other != id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A map that two servers have made one after the other may have a number twice.
+    #[test]
+    fn values_with_one_number_that_end_at_once_both_end() {
+        let (now, mut expiries) = (Instant::now(), Expiries::default());
+        for key in ["one", "two", "three"] {
+            expiries.set(&key.into(), 7, Some(now));
+        }
+        expiries.set(&"three".into(), 8, None);
+        let ended: Vec<_> = std::iter::from_fn(|| expiries.pop_due(now)).collect();
+        assert_eq!(ended, [("one".into(), 7), ("two".into(), 7)]);
+        assert_eq!(expiries.next(), None);
     }
 }
