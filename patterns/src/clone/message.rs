@@ -79,7 +79,7 @@ impl KvMsg {
         (self.key, self.value)
     }
 
-    /// Reads the frames of a message. A key or a body of up to 8 KiB is copied: a map of frames as they were received would
+    /// Reads the frames of a message. A key or a body of up to 64 KiB is copied: a map of frames as they were received would
     /// keep libzmq's receive buffers.
     ///
     /// # Errors

@@ -89,8 +89,8 @@
 //!
 //! # What it costs
 //!
-//! Each request and each reply takes two hops. The broker copies no frame, except those of up to 8 KiB of a request that
-//! must wait: libzmq would keep its receive buffer of 8 KiB for each. While a worker has a request, the broker keeps the
+//! Each request and each reply takes two hops. The broker copies no frame, except those of up to 64 KiB of a request that
+//! must wait: libzmq would keep its receive buffer of 8 or 64 KiB for each. While a worker has a request, the broker keeps the
 //! frames, whose content it shares with those that it sends. The time for a request does not grow with the number of workers
 //! and services, except for the search in ordered maps. Workers and broker send each other a heartbeat of four frames every 2.5
 //! seconds, if they have nothing else to send.

@@ -10,7 +10,7 @@ use zmq::{Message, Multipart};
 use super::protocol::is_reply_to_client;
 
 /// The length of a reply from which on it counts. Counting costs an allocation, and shorter replies take no more memory than
-/// the receive buffers of 8 KiB that their frames may point into.
+/// the receive buffers that their frames may point into.
 const LONG: usize = 8 << 10;
 
 /// The number of clients from which on the map is searched for clients without waiting replies.

@@ -34,7 +34,7 @@ pub enum Action {
 ///
 /// The cost of a message does not depend on the number of workers and services, except for the search in ordered maps. Frames
 /// are moved from message to message. A request that may be handed to another worker is kept while a worker has it: the
-/// kept copy shares the content of its frames. Only a request that must wait has its frames of up to 8 KiB copied.
+/// kept copy shares the content of its frames. Only a request that must wait has its frames of up to 64 KiB copied.
 ///
 /// ```
 /// use std::time::Instant;
