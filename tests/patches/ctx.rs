@@ -255,13 +255,13 @@ fn closed_sockets_are_freed_when_their_names_are_not_bound() {
                 let _ = socket.now().send("message");
             }
         }
-        // The names are free for all kinds.
-        let mut binder = None;
-        eventually("a socket is free", || {
-            binder = context.socket(Push).ok();
-            binder.is_some()
+        // No closed socket is left, and the names are free for all kinds.
+        let mut free = Vec::new();
+        eventually("both sockets are free", || {
+            free.extend(context.socket(Push));
+            free.len() == 2
         });
-        let binder = binder.unwrap();
+        let binder = &free[0];
         eventually("nothing waits for the name", || binder.bind("inproc://shared").is_ok());
         binder.set_linger(Some(Duration::ZERO)).unwrap();
         assert!(!binder.now().send("nobody is there").unwrap().is_sent());
