@@ -16,6 +16,7 @@
 //! concern it. It tries again after each look at `ZMQ_EVENTS`, until no command has come between its last try and its last look.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -94,11 +95,15 @@ impl Wakers {
         std::mem::replace(&mut slots[direction as usize], waker)
     }
 
+    /// Wakes both tasks, the second one also if the waker of the first one panics.
     pub(super) fn wake_both(&self) {
-        for direction in [Direction::Recv, Direction::Send] {
-            if let Some(waker) = self.take(direction) {
-                waker.wake();
-            }
+        let [first, second] = [Direction::Recv, Direction::Send].map(|direction| self.take(direction));
+        let woken = catch_unwind(AssertUnwindSafe(|| first.map(Waker::wake)));
+        if let Some(second) = second {
+            second.wake();
+        }
+        if let Err(payload) = woken {
+            resume_unwind(payload);
         }
     }
 }
@@ -208,5 +213,35 @@ fn wait(
         if !device.has_signalled()? {
             return Ok(false);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            resume_unwind(Box::new("a panic"));
+        }
+    }
+
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn sender_is_woken_when_the_receivers_waker_panics() {
+        let (wakers, woken) = (Wakers::default(), Arc::new(Woken(AtomicBool::new(false))));
+        wakers.register(Direction::Recv, &Arc::new(Panics).into());
+        wakers.register(Direction::Send, &woken.clone().into());
+        assert!(catch_unwind(AssertUnwindSafe(|| wakers.wake_both())).is_err());
+        assert!(woken.0.load(Ordering::SeqCst));
     }
 }
