@@ -7,9 +7,6 @@ use zmq::Multipart;
 
 use crate::deadline::later;
 
-/// How long a try waits if nothing else is set.
-pub(super) const TIMEOUT: Duration = Duration::from_millis(2500);
-
 /// An action that the caller of a [`LazyPirateMachine`] must perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -59,7 +56,7 @@ pub enum LazyPirateAction {
 #[derive(Debug)]
 pub struct LazyPirateMachine {
     endpoints: usize,
-    timeout: Duration,
+    pub(super) timeout: Duration,
     retries: u32,
     /// The endpoint that the next try goes to.
     next: usize,
@@ -79,7 +76,7 @@ impl LazyPirateMachine {
     pub fn new() -> LazyPirateMachine {
         LazyPirateMachine {
             endpoints: 1,
-            timeout: TIMEOUT,
+            timeout: Duration::from_millis(2500),
             retries: 2,
             next: 0,
             is_connected: false,

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Result, Socket};
 
-use self::machine::TIMEOUT;
 pub use self::machine::{LazyPirateAction, LazyPirateMachine};
 use crate::run::check_signals;
 use crate::setup::{AnySetup, Setup, set_any};
@@ -109,7 +108,6 @@ pub enum TryEvent<'a> {
 pub struct LazyPirate {
     context: Context,
     endpoints: Vec<String>,
-    timeout: Duration,
     setup: Vec<Setup<Dealer>>,
     any_setup: Vec<AnySetup>,
     report: Option<Report>,
@@ -135,7 +133,6 @@ impl LazyPirate {
         LazyPirate {
             context: context.clone(),
             endpoints: vec![endpoint.into()],
-            timeout: TIMEOUT,
             setup: Vec::new(),
             any_setup: Vec::new(),
             report: None,
@@ -168,8 +165,7 @@ impl LazyPirate {
     }
 
     /// Sets how long each try waits for the reply; 2.5 seconds by default.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+    pub fn timeout(self, timeout: Duration) -> Self {
         self.set(|machine| machine.timeout(timeout))
     }
 
@@ -275,7 +271,7 @@ impl LazyPirate {
         let mut counts = BTreeMap::<usize, usize>::new();
         self.machine.tried().iter().for_each(|endpoint| *counts.entry(*endpoint).or_default() += 1);
         let tries = counts.into_iter().map(|(endpoint, tries)| (self.endpoints[endpoint].clone(), tries)).collect();
-        Err(RequestError { request, tries, timeout: self.timeout, error })
+        Err(RequestError { request, tries, timeout: self.machine.timeout, error })
     }
 
     /// Returns `None` if no try is answered in time.
