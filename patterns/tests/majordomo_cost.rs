@@ -103,7 +103,7 @@ impl Full {
         full
     }
 
-    /// What a broker does with each message. Returns what it sends, if it sends something.
+    /// Gives the machine a message, as a broker does. Returns the message that it sends; `None` if its one action is another.
     fn take(&mut self, message: Multipart) -> Option<Multipart> {
         self.actions.clear();
         self.machine.on_message(self.now, message, &mut self.actions);

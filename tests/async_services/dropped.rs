@@ -72,7 +72,7 @@ fn server_that_is_dropped_after_any_poll_loses_no_request_that_it_has_not_taken(
                 };
                 futures::join!(ask, serving);
                 requests.send_multipart(["end", "text"]).await.unwrap();
-                // What the dropped futures have left behind is not in the way of the next.
+                // A new `serve` works after the dropped ones.
                 let until = async { end.await.unwrap() };
                 serve(&mut server, 1, |request| async { request }, until).await.unwrap();
             };

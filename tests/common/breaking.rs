@@ -159,7 +159,7 @@ pub fn wait_for_answers(client: &Process) {
     }
 }
 
-/// The process of a client ends with that of the test, whose end closes the pipe.
+/// Ends this process when the test's process ends, which closes the pipe that this one reads.
 pub fn end_with_the_test() {
     thread::spawn(|| io::copy(&mut io::stdin(), &mut io::sink()).map(|_| exit(1)));
 }

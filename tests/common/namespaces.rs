@@ -1,4 +1,4 @@
-//! A link between two network namespaces, each of which has a process.
+//! Two network namespaces with a link between them. A process runs in each.
 
 use std::process::Command;
 

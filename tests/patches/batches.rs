@@ -33,8 +33,8 @@ fn stream_is_read_in_batches_of_64_kib() {
     let (_push, pull) = stream(&context);
     let messages: Vec<Message> = (0..COUNT).map(|_| receive(&pull)).collect();
     let follows = |two: &[Message]| two[1].as_ptr().addr() == two[0].as_ptr().addr() + SIZE + HEADER;
-    let longest = messages.windows(2).collect::<Vec<_>>();
-    let longest = longest.split(|two| !follows(two)).map(<[_]>::len).max().unwrap_or_default();
+    let pairs: Vec<&[Message]> = messages.windows(2).collect();
+    let longest = pairs.split(|two| !follows(two)).map(<[_]>::len).max().unwrap_or_default();
     assert!(longest > 50, "{longest} messages of {SIZE} bytes came by one read");
 }
 

@@ -37,7 +37,7 @@ fn nanoseconds() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()
 }
 
-/// A child process: its role, and then all endpoints. The last one is that of the witness, if there is one.
+/// Runs a child process. Its arguments are its role and all endpoints; the last one is the witness's.
 fn child(arguments: &str) {
     let arguments: Vec<&str> = arguments.split(' ').collect();
     let [role, states @ .., primary, backup, witness] = &arguments[..] else { panic!("{arguments:?}") };
@@ -163,8 +163,8 @@ impl World {
         });
     }
 
-    /// Waits until all clients have answers again, and ends them and the servers. The times in which two processes answered
-    /// must not overlap. Returns the number of terms.
+    /// Waits until all clients have answers again, and ends them and the servers. Checks that no two processes answered at the
+    /// same time. Returns the number of terms.
     fn end(mut self) -> usize {
         self.servers.iter_mut().chain([&mut self.broken_client]).for_each(Victim::heal);
         self.wait_for_answers();

@@ -170,7 +170,7 @@ impl World {
                     self.connections.push(Connection::default());
                 }
                 LazyPirateAction::Send => {
-                    // What is left of the request before. A server does not reply to that any more.
+                    // Replies to the request before are read first. No server sends one afterwards.
                     while self.receive() {}
                     let request = self.waits;
                     self.connections.last_mut().unwrap().request = request;

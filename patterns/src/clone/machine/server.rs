@@ -331,7 +331,7 @@ impl Clock {
         Some(Duration::from_millis(end.saturating_sub(self.unix(now))))
     }
 
-    /// Sets the end of a value that is to be stored. `None` leaves its properties as they are.
+    /// Writes the end of a value into its property `ttl`, before the value is stored. `None` changes nothing.
     pub fn set_left(&self, now: Instant, stored: &mut KvMsg, left: Option<Duration>) {
         if let Some(left) = left {
             let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
