@@ -79,11 +79,12 @@ options! {
     /// context is used. A libzmq without the patches for safety keeps these without end. See
     /// [surprises](crate::surprises#the-end-of-a-context-waits-without-end-for-unsent-messages).
     ///
-    /// A message counts as sent once the system has it. Over `tcp://` and `ws://` the system drops data that it has not
-    /// transmitted if it holds unread data of the peer when the connection is closed, because the socket was at its receive
-    /// mark, or if the peer sends something afterwards, such as a heartbeat: a slow peer with
-    /// [`Socket::set_heartbeat_ivl`](crate::Socket::set_heartbeat_ivl) can lose the last messages. A socket that awaits the
-    /// peer's answer before it closes loses none.
+    /// A message counts as sent once the system has it; over `tcp://` and `ws://` on Linux, once the system of the peer has
+    /// it. The peer is given up if it takes and sends nothing for as long as
+    /// [`Socket::handshake_ivl`](crate::Socket::handshake_ivl). On other systems, and with a libzmq without the patches, the
+    /// system drops what it has not transmitted if it holds unread data of the peer when the connection is closed, or if the
+    /// peer sends something afterwards, such as a heartbeat. A socket that awaits the peer's answer before it closes loses
+    /// nothing there either.
     "ZMQ_LINGER" = ZMQ_LINGER: Int by (OrDefault<Milliseconds> => Option<Duration>), [linger] [set_linger], SocketType,
         Duration::from_millis(1500) => Some(Duration::from_millis(1500));
 
@@ -301,7 +302,8 @@ options! {
 
     /// How long a handshake may take before the connection is dropped: 30 s unless set, in milliseconds; `None` is for
     /// ever. Takes effect at the next bind or connect. libzmq does not limit handshakes of WebSockets and STREAM. A SOCKS
-    /// proxy has the same time for its answers, before the handshake.
+    /// proxy has the same time for its answers, before the handshake, and a silent peer to take the last messages of a
+    /// socket that closes ([`Socket::set_linger`](crate::Socket::set_linger)).
     "ZMQ_HANDSHAKE_IVL" = ZMQ_HANDSHAKE_IVL: Int by (OrOff<Milliseconds> => Option<Duration>),
         [handshake_ivl] [set_handshake_ivl], SocketType, Duration::from_secs(5) => Some(Duration::from_secs(5));
 

@@ -12,15 +12,14 @@
 //! be an abort, so a program runs in a child process; and it may need several runs to show again, so shrinking counts.
 //!
 //! The environment: `ZMQ_MIX_SECONDS` is the time (20), `ZMQ_MIX_SEED` the first seed, `ZMQ_MIX_ONLY=1` runs that seed
-//! alone, again and again, `ZMQ_MIX_PROGRAM` is a file with a program to run instead, and `ZMQ_MIX_INCLUDE` is in
-//! [`open`]. `ZMQ_MIX_PATIENCE` is the factor for all times, for sanitizers.
+//! alone, again and again, and `ZMQ_MIX_PROGRAM` is a file with a program to run instead. `ZMQ_MIX_PATIENCE` is the factor
+//! for all times, for sanitizers.
 
 #[path = "../common/mod.rs"]
 mod common;
 mod content;
 mod flows;
 mod hunt;
-mod open;
 mod ops;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 #[path = "../common/polls.rs"]

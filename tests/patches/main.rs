@@ -18,6 +18,8 @@ mod descriptors;
 #[cfg(feature = "draft")]
 mod dish;
 mod engine;
+#[cfg(target_os = "linux")]
+mod epoll;
 #[cfg(feature = "draft")]
 mod greetings;
 #[cfg(target_os = "linux")]

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use socket2::Type;
 use zmq::monitor::Events;
-use zmq::{Context, Dealer, Errno, Kind, Push, Rep, Router};
+use zmq::{Context, Dealer, Errno, Kind, Push, Rep, Router, Socket, Stream};
 
-use crate::common::{DEADLINE, HeldPort, greet, next};
+use crate::common::{DEADLINE, HeldPort, context, greet, next};
 use crate::{SHORT, accept, connecting, endpoint, greeted, listener, peer, process_commands};
 
 /// The socket is closed, so no call reads the pipe to its end. The end of the context waits for the pipe.
@@ -339,4 +339,89 @@ fn gives_up_its_last_batch<P: Peer>(endpoint: &str) {
 fn context_ends_when_a_closed_socket_cannot_write_its_last_batch() {
     gives_up_its_last_batch::<TcpStream>("tcp://127.0.0.1:*");
     gives_up_its_last_batch::<UnixStream>("ipc://*");
+}
+
+/// The messages of a socket that closes, which the system has room for.
+const MESSAGES: usize = 8;
+const MESSAGE: usize = 10_000;
+
+/// A closed socket of the kind `kind` whose peer's system has taken only a part of its messages.
+fn closed_while_transmitting(kind: Kind, peer_kind: &str, options: impl FnOnce(&Socket<'_>)) -> (Context, TcpStream) {
+    let context = Context::new().unwrap();
+    let socket = context.socket(kind).unwrap();
+    socket.set_sndbuf(Some(200_000)).unwrap();
+    options(&socket);
+    let mut peer = <TcpStream as Peer>::connect(&socket.bind("tcp://127.0.0.1:*").unwrap());
+    greet(&mut peer, &[("Socket-Type", peer_kind.as_bytes())]);
+    for _ in 0..MESSAGES {
+        socket.send([7; MESSAGE]).unwrap();
+    }
+    drop(socket);
+    (context, peer)
+}
+
+/// The system resets a connection on which something arrives after it was closed, and drops what it has not transmitted.
+fn everything_arrives(kind: Kind, peer_kind: &str, sent_between: &[u8]) {
+    let (context, peer) = closed_while_transmitting(kind, peer_kind, |_| ());
+    let _ = context.terminate(SHORT);
+    assert_eq!(read_and_send(peer, sent_between), MESSAGES * MESSAGE, "{kind}");
+    context.terminate(DEADLINE).unwrap();
+}
+
+/// Reads until the end of the connection, and sends something after each read. Returns how many bytes of messages came.
+fn read_and_send(mut peer: TcpStream, sent_between: &[u8]) -> usize {
+    let (mut read, mut buffer) = (0, [0; 4096]);
+    while let Ok(size @ 1..) = peer.read(&mut buffer) {
+        read += buffer[..size].iter().filter(|byte| **byte == 7).count();
+        // Without the patch, the connection is reset already.
+        let _ = peer.write_all(sent_between);
+    }
+    read
+}
+
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [1045])]
+fn everything_arrives_when_a_peer_sends_heartbeats_to_a_socket_that_closes() {
+    let ping = b"\x04\x07\x04PING\0\0";
+    everything_arrives(Kind::Push, "PULL", ping);
+    everything_arrives(Kind::Dealer, "ROUTER", ping);
+}
+
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [1045])]
+fn everything_arrives_when_a_peer_sends_messages_to_a_socket_that_closes() {
+    everything_arrives(Kind::Dealer, "ROUTER", b"\0\x01m");
+    everything_arrives(Kind::Pair, "PAIR", b"\0\x01m");
+}
+
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [1045])]
+fn everything_arrives_when_a_stream_closes_a_connection() {
+    let context = context();
+    let stream = context.socket(Stream).unwrap();
+    stream.set_sndbuf(Some(4096)).unwrap();
+    let mut peer = <TcpStream as Peer>::connect(&stream.bind("tcp://127.0.0.1:*").unwrap());
+    let connected = stream.recv_multipart().unwrap();
+    peer.write_all(b"request").unwrap();
+    assert_eq!(stream.recv_multipart().unwrap()[1], "request");
+    stream.send_multipart([&connected[0][..], &[7; MESSAGE]]).unwrap();
+    stream.send_multipart([&connected[0][..], b""]).unwrap();
+    process_commands(&stream);
+    let reading = thread::spawn(move || read_and_send(peer, b"more"));
+    // The pipe ends when the socket has processed its commands.
+    while !reading.is_finished() {
+        process_commands(&stream);
+    }
+    assert_eq!(reading.join().unwrap(), MESSAGE);
+}
+
+/// With the patch, the wait for the system is bounded.
+#[deadline::test]
+fn closing_socket_gives_up_a_silent_peer_that_does_not_read() {
+    let options: [fn(&Socket<'_>) -> zmq::Result<()>; 2] =
+        [|socket| socket.set_handshake_ivl(Some(DEADLINE / 100)), |socket| socket.set_linger(Some(SHORT))];
+    for option in options {
+        let (context, _peer) = closed_while_transmitting(Kind::Push, "PULL", |socket| option(socket).unwrap());
+        context.terminate(DEADLINE / 4).unwrap();
+    }
 }

@@ -1,0 +1,100 @@
+//! epoll.cpp: a system without room for one more watch.
+
+use std::ffi::{c_ulong, c_void};
+use std::fs::File;
+use std::mem::{MaybeUninit, offset_of};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
+use std::sync::mpsc;
+use std::{io, thread};
+
+use zmq::{Dealer, PollEvents, PollItem, Pull, Push, Router, poll};
+
+use crate::common::{DEADLINE, TCP, context, next, skip_unless};
+
+/// `SECCOMP_IOCTL_NOTIF_RECV` and `SECCOMP_IOCTL_NOTIF_SEND`.
+const RECEIVE: c_ulong = 0xc050_2100;
+const SEND: c_ulong = 0xc018_2101;
+
+/// From now on this thread and those that it starts ask the returned file before each `epoll_ctl`.
+fn ask_before_epoll_ctl() -> io::Result<File> {
+    let filter = |code: u32, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf, k };
+    let number = offset_of!(libc::seccomp_data, nr) as u32;
+    let mut program = [
+        filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, number),
+        filter(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, libc::SYS_epoll_ctl as u32),
+        filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_USER_NOTIF),
+        filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: takes numbers alone.
+    let rc = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1 as c_ulong, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) };
+    if rc != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let (mode, flags) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER);
+    // SAFETY: the pointer is to a program with the length that it says, which the call copies.
+    let fd = unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program) };
+    // SAFETY: the descriptor is new, and nobody else's.
+    if fd == -1 { Err(io::Error::last_os_error()) } else { Ok(unsafe { File::from_raw_fd(fd as i32) }) }
+}
+
+/// Answers each call, until the threads have ended: every second `EPOLL_CTL_ADD` fails. Returns how many failed.
+fn refuse_every_second_watch(calls: &File) -> usize {
+    let (mut adds, mut refused) = (0, 0);
+    loop {
+        let mut item = PollItem::fd(calls.as_fd(), PollEvents::POLLIN);
+        poll(std::slice::from_mut(&mut item), None).unwrap();
+        if !item.revents().contains(PollEvents::POLLIN) {
+            return refused;
+        }
+        // SAFETY: all its fields are numbers.
+        let mut call: libc::seccomp_notif = unsafe { MaybeUninit::zeroed().assume_init() };
+        // SAFETY: the call writes one value of this type.
+        if unsafe { libc::ioctl(calls.as_raw_fd(), RECEIVE as _, (&raw mut call).cast::<c_void>()) } == -1 {
+            return refused;
+        }
+        let add = call.data.args[1] == libc::EPOLL_CTL_ADD as u64;
+        adds += usize::from(add);
+        let refuse = add && adds % 2 == 1;
+        refused += usize::from(refuse);
+        let answer = libc::seccomp_notif_resp {
+            id: call.id,
+            val: 0,
+            error: if refuse { -libc::ENOSPC } else { 0 },
+            flags: if refuse { 0 } else { libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32 },
+        };
+        // SAFETY: the call reads one value of this type.
+        unsafe { libc::ioctl(calls.as_raw_fd(), SEND as _, (&raw const answer).cast::<c_void>()) };
+    }
+}
+
+/// The mailboxes of libzmq's threads, listeners, and connections are each refused once.
+#[deadline::test(patches = [91])]
+fn descriptors_are_watched_as_soon_as_the_system_has_room() {
+    let (sender, receiver) = mpsc::channel();
+    let sockets = thread::spawn(move || {
+        let asking = ask_before_epoll_ctl();
+        let asks = asking.is_ok();
+        sender.send(asking.ok()).unwrap();
+        if skip_unless(asks, "this process may not filter its system calls") {
+            return;
+        }
+        let context = context();
+        let (pull, push) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+        push.connect(&pull.bind(TCP).unwrap()).unwrap();
+        push.send("one way").unwrap();
+        assert_eq!(next(&pull), [b"one way"]);
+        let (router, dealer) = (context.socket(Router).unwrap(), context.socket(Dealer).unwrap());
+        dealer.connect(&router.bind("ipc://*").unwrap()).unwrap();
+        for _ in 0..3 {
+            dealer.send("there").unwrap();
+            router.send_multipart(next(&router)).unwrap();
+            assert_eq!(next(&dealer), [b"there"]);
+        }
+        drop((pull, push, router, dealer));
+        context.terminate(DEADLINE).unwrap();
+    });
+    let refused = receiver.recv().unwrap().map(|calls| refuse_every_second_watch(&calls));
+    sockets.join().unwrap();
+    assert!(refused.is_none_or(|refused| refused > 5), "{refused:?} were refused");
+}
