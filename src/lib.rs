@@ -102,7 +102,7 @@
 //!
 //! # What each libzmq promises
 //!
-//! The vendored libzmq is 4.3.5 with [120 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
+//! The vendored libzmq is 4.3.5 with [121 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
 //! `LIBZMQ_VENDOR_PATCHES` in the environment of the build (`all`, `safety`, `none`) chooses among them, the feature
 //! `system` links the system's libzmq, and [`PATCHES`] names the set that is linked. "Except" points to the faults that are
 //! known and not mended yet, in libzmq or in this crate, by which safe code or a remote peer breaks the promise. A freeze is
@@ -120,8 +120,8 @@
 //!    privilege that an option for scheduling or `ZMQ_PRIORITY` needs, after it was set. The system refuses an option of a
 //!    `vmci://` connection (feature `vmci`; off by default). All assertions that can be reached are in
 //!    [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
-//! 2. A socket over `tcp://` or `ws://` closes, and its peer takes and sends nothing for as long as
-//!    [`Socket::handshake_ivl`], or the system is not Linux. If a message or heartbeat of the peer is unread or comes
+//! 2. A socket over `tcp://` or `ws://` closes, and its peer takes nothing for as long as [`Socket::handshake_ivl`] (30 s), or
+//!    the system is not Linux. If a message or heartbeat of the peer is unread or comes
 //!    afterwards, the system drops what it has not transmitted ([`Socket::set_linger`]).
 //! 3. The faults that the patches 1011 and 1025 cure. A ROUTER does not serve a peer that comes back before its old messages
 //!    are read. A client of a local port without a server can stay connected to itself.

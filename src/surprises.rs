@@ -209,7 +209,8 @@
 //!
 //! ## A STREAM cannot close the connection of a client that does not read
 //!
-//! The empty message that ends a connection waits, as each message to that client does.
+//! The empty message that ends a connection waits, as each message to that client does. The data that libzmq is writing when
+//! it comes to the empty message has the time of [`Socket::handshake_ivl`].
 //!
 //! - Why: the end of a connection queues behind its data.
 //! - Do: send by [`Socket::within`], and set [`Socket::set_tcp_maxrt`], after which the system ends the

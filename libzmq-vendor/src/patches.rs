@@ -167,6 +167,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0089-channel-peer-comes-back"
     "0090-pair-peer-waits"
     "0091-epoll-watches"
+    "0092-uninitialised-disconnected"
     "1001-rep-malformed-request"
     "1002-udp-would-block"
     "1006-topics-count-of-departed-peers"

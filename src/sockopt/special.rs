@@ -143,7 +143,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// On Linux, `fs.epoll.max_user_watches` bounds the number of descriptors that all epoll descriptors of a user watch. This
     /// one watches one descriptor, and libzmq watches each listener and each connection. At the limit this call fails with
-    /// `ENOSPC`, and new connections rest until there is room; a libzmq without the patch 0091 aborts the process.
+    /// `ENOSPC`, and libzmq polls what it cannot watch every 10 ms; without the patch 0091 it aborts the process.
     ///
     /// # Errors
     ///

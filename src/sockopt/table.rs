@@ -80,8 +80,8 @@ options! {
     /// [surprises](crate::surprises#the-end-of-a-context-waits-without-end-for-unsent-messages).
     ///
     /// A message counts as sent once the system has it; over `tcp://` and `ws://` on Linux, once the system of the peer has
-    /// it. The peer is given up if it takes and sends nothing for as long as
-    /// [`Socket::handshake_ivl`](crate::Socket::handshake_ivl). On other systems, and with a libzmq without the patches, the
+    /// it. The peer is given up if it takes nothing for as long as
+    /// [`Socket::handshake_ivl`](crate::Socket::handshake_ivl), or 30 s if that is `None`. On other systems, and with a libzmq without the patches, the
     /// system drops what it has not transmitted if it holds unread data of the peer when the connection is closed, or if the
     /// peer sends something afterwards, such as a heartbeat. A socket that awaits the peer's answer before it closes loses
     /// nothing there either.
@@ -302,8 +302,8 @@ options! {
 
     /// How long a handshake may take before the connection is dropped: 30 s unless set, in milliseconds; `None` is for
     /// ever. Takes effect at the next bind or connect. libzmq does not limit handshakes of WebSockets and STREAM. A SOCKS
-    /// proxy has the same time for its answers, before the handshake, and a silent peer to take the last messages of a
-    /// socket that closes ([`Socket::set_linger`](crate::Socket::set_linger)).
+    /// proxy has the same time for its answers, before the handshake, and a peer to take the last messages of a socket
+    /// that closes ([`Socket::set_linger`](crate::Socket::set_linger)).
     "ZMQ_HANDSHAKE_IVL" = ZMQ_HANDSHAKE_IVL: Int by (OrOff<Milliseconds> => Option<Duration>),
         [handshake_ivl] [set_handshake_ivl], SocketType, Duration::from_secs(5) => Some(Duration::from_secs(5));
 

@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use zmq::monitor::{Event, Events};
+#[cfg(feature = "draft")]
+use zmq::sockopt::ReconnectStop;
 use zmq::{Context, Kind, Push};
 
 use crate::common::{DEADLINE, eventually, has_ipv6, in_own_process, skip_unless};
@@ -115,4 +117,27 @@ fn ws_client_of_a_port_without_a_server_does_not_connect_to_itself() {
             }
         }
     }
+}
+
+/// libzmq reads a flag that it has not set yet: the connecter gives up.
+#[cfg(all(feature = "draft", target_os = "linux", target_env = "gnu"))]
+#[deadline::test(patches = [92])]
+fn refused_ipc_connecter_tries_again_until_its_socket_disconnects() {
+    in_own_process("connecter::refused_ipc_connecter_tries_again_until_its_socket_disconnects", || {
+        // New memory is not zero.
+        // SAFETY: changes what the allocator writes into memory that nobody uses.
+        assert_eq!(unsafe { libc::mallopt(libc::M_PERTURB, 0x55) }, 1);
+        let context = Context::new().unwrap();
+        let socket = context.socket(Push).unwrap();
+        socket.set_reconnect_stop(ReconnectStop::AFTER_DISCONNECT).unwrap();
+        socket.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+        let monitor = socket.monitor(Events::CONNECT_RETRIED).unwrap();
+        // A name that nobody has bound refuses connections.
+        let endpoint = format!("ipc://@zmq-nobody-{}", std::process::id());
+        socket.connect(&endpoint).unwrap();
+        let tries_again = || monitor.next_event(SHORT * 10).unwrap().is_some();
+        assert!(tries_again() && tries_again());
+        socket.disconnect(&endpoint).unwrap();
+        eventually("the connecter has ended", || !tries_again());
+    });
 }

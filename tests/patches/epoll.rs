@@ -38,8 +38,8 @@ fn ask_before_epoll_ctl() -> io::Result<File> {
     if fd == -1 { Err(io::Error::last_os_error()) } else { Ok(unsafe { File::from_raw_fd(fd as i32) }) }
 }
 
-/// Answers each call, until the threads have ended: every second `EPOLL_CTL_ADD` fails. Returns how many failed.
-fn refuse_every_second_watch(calls: &File) -> usize {
+/// Answers each call, until the threads have ended: of this many `EPOLL_CTL_ADD`, one succeeds. Returns how many failed.
+fn refuse_watches(calls: &File, period: usize) -> usize {
     let (mut adds, mut refused) = (0, 0);
     loop {
         let mut item = PollItem::fd(calls.as_fd(), PollEvents::POLLIN);
@@ -55,7 +55,7 @@ fn refuse_every_second_watch(calls: &File) -> usize {
         }
         let add = call.data.args[1] == libc::EPOLL_CTL_ADD as u64;
         adds += usize::from(add);
-        let refuse = add && adds % 2 == 1;
+        let refuse = add && adds % period != 0;
         refused += usize::from(refuse);
         let answer = libc::seccomp_notif_resp {
             id: call.id,
@@ -68,9 +68,8 @@ fn refuse_every_second_watch(calls: &File) -> usize {
     }
 }
 
-/// The mailboxes of libzmq's threads, listeners, and connections are each refused once.
-#[deadline::test(patches = [91])]
-fn descriptors_are_watched_as_soon_as_the_system_has_room() {
+/// Uses sockets while the system refuses watches.
+fn communicate(period: usize) {
     let (sender, receiver) = mpsc::channel();
     let sockets = thread::spawn(move || {
         let asking = ask_before_epoll_ctl();
@@ -94,7 +93,18 @@ fn descriptors_are_watched_as_soon_as_the_system_has_room() {
         drop((pull, push, router, dealer));
         context.terminate(DEADLINE).unwrap();
     });
-    let refused = receiver.recv().unwrap().map(|calls| refuse_every_second_watch(&calls));
+    let refused = receiver.recv().unwrap().map(|calls| refuse_watches(&calls, period));
     sockets.join().unwrap();
     assert!(refused.is_none_or(|refused| refused > 5), "{refused:?} were refused");
+}
+
+/// The mailboxes of libzmq's threads, listeners, and connections are refused.
+#[deadline::test(patches = [91])]
+fn descriptors_are_watched_as_soon_as_the_system_has_room() {
+    communicate(2);
+}
+
+#[deadline::test(patches = [91])]
+fn sockets_work_while_the_system_has_no_room_for_a_watch() {
+    communicate(usize::MAX);
 }

@@ -345,6 +345,9 @@ fn context_ends_when_a_closed_socket_cannot_write_its_last_batch() {
 const MESSAGES: usize = 8;
 const MESSAGE: usize = 10_000;
 
+/// A heartbeat on the wire.
+const PING: &[u8] = b"\x04\x07\x04PING\0\0";
+
 /// A closed socket of the kind `kind` whose peer's system has taken only a part of its messages.
 fn closed_while_transmitting(kind: Kind, peer_kind: &str, options: impl FnOnce(&Socket<'_>)) -> (Context, TcpStream) {
     let context = Context::new().unwrap();
@@ -382,9 +385,8 @@ fn read_and_send(mut peer: TcpStream, sent_between: &[u8]) -> usize {
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [1045])]
 fn everything_arrives_when_a_peer_sends_heartbeats_to_a_socket_that_closes() {
-    let ping = b"\x04\x07\x04PING\0\0";
-    everything_arrives(Kind::Push, "PULL", ping);
-    everything_arrives(Kind::Dealer, "ROUTER", ping);
+    everything_arrives(Kind::Push, "PULL", PING);
+    everything_arrives(Kind::Dealer, "ROUTER", PING);
 }
 
 #[cfg(target_os = "linux")]
@@ -394,11 +396,8 @@ fn everything_arrives_when_a_peer_sends_messages_to_a_socket_that_closes() {
     everything_arrives(Kind::Pair, "PAIR", b"\0\x01m");
 }
 
-#[cfg(target_os = "linux")]
-#[deadline::test(patches = [1045])]
-fn everything_arrives_when_a_stream_closes_a_connection() {
-    let context = context();
-    let stream = context.socket(Stream).unwrap();
+/// A client of a STREAM that has sent it a large response and closed its connection.
+fn closed_by(stream: &Socket<'_, Stream>) -> TcpStream {
     stream.set_sndbuf(Some(4096)).unwrap();
     let mut peer = <TcpStream as Peer>::connect(&stream.bind("tcp://127.0.0.1:*").unwrap());
     let connected = stream.recv_multipart().unwrap();
@@ -406,7 +405,16 @@ fn everything_arrives_when_a_stream_closes_a_connection() {
     assert_eq!(stream.recv_multipart().unwrap()[1], "request");
     stream.send_multipart([&connected[0][..], &[7; MESSAGE]]).unwrap();
     stream.send_multipart([&connected[0][..], b""]).unwrap();
-    process_commands(&stream);
+    process_commands(stream);
+    peer
+}
+
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [1045])]
+fn everything_arrives_when_a_stream_closes_a_connection() {
+    let context = context();
+    let stream = context.socket(Stream).unwrap();
+    let peer = closed_by(&stream);
     let reading = thread::spawn(move || read_and_send(peer, b"more"));
     // The pipe ends when the socket has processed its commands.
     while !reading.is_finished() {
@@ -415,13 +423,32 @@ fn everything_arrives_when_a_stream_closes_a_connection() {
     assert_eq!(reading.join().unwrap(), MESSAGE);
 }
 
-/// With the patch, the wait for the system is bounded.
+/// With the patch, the wait for the system is bounded, also if the peer sends.
 #[deadline::test]
-fn closing_socket_gives_up_a_silent_peer_that_does_not_read() {
+fn closing_socket_gives_up_a_peer_that_does_not_read() {
     let options: [fn(&Socket<'_>) -> zmq::Result<()>; 2] =
         [|socket| socket.set_handshake_ivl(Some(DEADLINE / 100)), |socket| socket.set_linger(Some(SHORT))];
-    for option in options {
-        let (context, _peer) = closed_while_transmitting(Kind::Push, "PULL", |socket| option(socket).unwrap());
+    for (option, sends) in options.into_iter().flat_map(|option| [(option, false), (option, true)]) {
+        let (context, mut peer) = closed_while_transmitting(Kind::Push, "PULL", |socket| option(socket).unwrap());
+        let sending = thread::spawn(move || {
+            while sends && peer.write_all(PING).is_ok() {}
+            peer
+        });
         context.terminate(DEADLINE / 4).unwrap();
+        sending.join().unwrap();
     }
+}
+
+/// With the patch, the connection is not kept for a client that sends and does not read: the socket does not know it any more.
+#[deadline::test]
+fn stream_gives_up_a_client_that_does_not_read() {
+    let context = context();
+    let stream = context.socket(Stream).unwrap();
+    stream.set_handshake_ivl(Some(DEADLINE / 100)).unwrap();
+    let mut peer = closed_by(&stream);
+    let sending = thread::spawn(move || while peer.write_all(b"more").is_ok() {});
+    while !sending.is_finished() {
+        process_commands(&stream);
+    }
+    sending.join().unwrap();
 }
