@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::thread;
 
 use common::{Program, SIZES, print_row, shown};
-use zmq::{Context, Message, Pair, Result};
+use zmq::{Context, Message, Multipart, Pair, Result, Socket};
 
 /// The first argument of a run that is counted.
 const WORK: &str = "work";
@@ -259,7 +259,7 @@ macro_rules! in_batches {
     };
 }
 
-/// Sends and receives `count` messages, as `benches/c/instructions.c` does.
+/// Sends and receives `count` messages, each path in a function of its own, as in `benches/c/instructions.c`.
 fn exchange(path: &str, size: usize, count: u64) -> Result<()> {
     let context = Context::new()?;
     let left = context.socket(Pair)?;
@@ -268,24 +268,65 @@ fn exchange(path: &str, size: usize, count: u64) -> Result<()> {
     right.connect("inproc://pair")?;
 
     let content = vec![0u8; size];
-    let mut buffer = vec![0u8; size];
-    let shared: Arc<[u8]> = Arc::from(content.as_slice());
-    match path {
-        "buffer" => one_by_one!(count, left.send(content.as_slice())?, right.recv_into(&mut buffer)?),
-        "buffer-batch" => in_batches!(count, left.send(content.as_slice())?, right.recv_into(&mut buffer)?),
-        "message" => one_by_one!(count, left.send(Message::from(content.as_slice()))?, right.recv_msg()?),
-        "message-batch" => in_batches!(count, left.send(Message::from(content.as_slice()))?, right.recv_msg()?),
-        "shared" => one_by_one!(count, left.send(shared.clone())?, right.recv_msg()?),
-        "owned" => one_by_one!(count, left.send(vec![0u8; size])?, right.recv_msg()?),
-        "parts" => one_by_one!(count, left.send_multipart([&content[..]; PARTS])?, right.recv_multipart()?),
-        "parts-on" => {
-            let mut parts = zmq::Multipart::from([&content[..]; PARTS]);
-            for _ in 0..count {
-                left.send_multipart(parts)?;
-                parts = right.recv_multipart()?;
-            }
-        }
+    let run = match path {
+        "buffer" => buffers,
+        "buffer-batch" => buffers_in_batches,
+        "message" => messages,
+        "message-batch" => messages_in_batches,
+        "shared" => shared,
+        "owned" => owned,
+        "parts" => parts,
+        "parts-on" => parts_on,
         _ => panic!("no such path: {path}"),
+    };
+    run(&left, &right, &content, count)
+}
+
+type Pairs<'a> = Socket<'a, Pair>;
+
+fn buffers(left: &Pairs<'_>, right: &Pairs<'_>, content: &[u8], count: u64) -> Result<()> {
+    let mut buffer = vec![0u8; content.len()];
+    one_by_one!(count, left.send(content)?, right.recv_into(&mut buffer)?);
+    Ok(())
+}
+
+fn buffers_in_batches(left: &Pairs<'_>, right: &Pairs<'_>, content: &[u8], count: u64) -> Result<()> {
+    let mut buffer = vec![0u8; content.len()];
+    in_batches!(count, left.send(content)?, right.recv_into(&mut buffer)?);
+    Ok(())
+}
+
+fn messages(left: &Pairs<'_>, right: &Pairs<'_>, content: &[u8], count: u64) -> Result<()> {
+    one_by_one!(count, left.send(Message::from(content))?, right.recv_msg()?);
+    Ok(())
+}
+
+fn messages_in_batches(left: &Pairs<'_>, right: &Pairs<'_>, content: &[u8], count: u64) -> Result<()> {
+    in_batches!(count, left.send(Message::from(content))?, right.recv_msg()?);
+    Ok(())
+}
+
+fn shared(left: &Pairs<'_>, right: &Pairs<'_>, content: &[u8], count: u64) -> Result<()> {
+    let shared: Arc<[u8]> = Arc::from(content);
+    one_by_one!(count, left.send(shared.clone())?, right.recv_msg()?);
+    Ok(())
+}
+
+fn owned(left: &Pairs<'_>, right: &Pairs<'_>, content: &[u8], count: u64) -> Result<()> {
+    one_by_one!(count, left.send(vec![0u8; content.len()])?, right.recv_msg()?);
+    Ok(())
+}
+
+fn parts(left: &Pairs<'_>, right: &Pairs<'_>, content: &[u8], count: u64) -> Result<()> {
+    one_by_one!(count, left.send_multipart([content; PARTS])?, right.recv_multipart()?);
+    Ok(())
+}
+
+fn parts_on(left: &Pairs<'_>, right: &Pairs<'_>, content: &[u8], count: u64) -> Result<()> {
+    let mut parts = Multipart::from([content; PARTS]);
+    for _ in 0..count {
+        left.send_multipart(parts)?;
+        parts = right.recv_multipart()?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::mem;
 use std::ops::{Deref, DerefMut};
 
 use crate::message::{IntoMessage, Message};
-use crate::raw::push_empty;
+use crate::raw::{Fresh, push_empty};
 
 /// The least room of a new list.
 const ROOM: usize = 4;
@@ -16,7 +16,7 @@ const ROOM: usize = 4;
 thread_local! {
     /// The memory of a list that this thread has dropped, for the next one. A thread that receives or makes one message after
     /// another allocates no list then, at a fifth of the instructions of an allocation. It has no more room than [`SHORT`].
-    static SPARE: Cell<Option<Vec<Message>>> = const { Cell::new(None) };
+    static SPARE: Cell<Vec<Message>> = const { Cell::new(Vec::new()) };
 }
 
 /// The longest list whose parts are moved when the first one is taken off. An empty message in its place costs two calls of
@@ -209,13 +209,16 @@ impl Multipart {
     /// A message without parts, with room for `parts` if its list is new.
     #[inline]
     pub(crate) fn with_room(parts: usize) -> Multipart {
-        let spare = SPARE.try_with(Cell::take).unwrap_or_default();
-        Multipart { list: spare.unwrap_or_else(|| Vec::with_capacity(parts.max(ROOM))), start: 0 }
+        let mut list = SPARE.try_with(Cell::take).unwrap_or_default();
+        if list.capacity() == 0 {
+            list = Vec::with_capacity(parts.max(ROOM));
+        }
+        Multipart { list, start: 0 }
     }
 
     /// Adds an empty part, to receive into. This takes no move of a message.
     #[inline]
-    pub(crate) fn push_empty(&mut self) -> &mut Message {
+    pub(crate) fn push_empty(&mut self) -> Fresh<'_> {
         push_empty(&mut self.list)
     }
 
@@ -237,7 +240,7 @@ impl Drop for Multipart {
         if (ROOM..=SHORT).contains(&self.list.capacity()) {
             self.list.clear();
             // A thread that ends keeps no list: the memory is freed.
-            let _ = SPARE.try_with(|spare| spare.set(Some(mem::take(&mut self.list))));
+            let _ = SPARE.try_with(|spare| self.list = spare.replace(mem::take(&mut self.list)));
         }
     }
 }

@@ -28,10 +28,10 @@ fn poll_recv_msg<T: SocketType>(access: &mut impl Access<T>, cx: &mut Context<'_
                 true
             }
         });
-        matches!(polled, Poll::Ready(Ok(()))) && failed.is_none()
+        if matches!(polled, Poll::Ready(Ok(()))) && failed.is_none() { Ok(()) } else { Err(()) }
     };
     // The message is not moved until it is received: a move costs some per cent of receiving it.
-    match RawMessage::received(receive, |_| Err(())) {
+    match RawMessage::received(receive) {
         Ok(message) => Poll::Ready(Ok(Message::from_raw(message))),
         Err(()) => polled.map(|ended| Err(ended.map_or_else(|error| error, |()| failed.expect("it has failed")))),
     }

@@ -113,7 +113,7 @@ impl From<Box<[u8]>> for Message {
 
 /// Shares the memory; up to 33 bytes are copied.
 impl From<Arc<[u8]>> for Message {
-    #[inline]
+    #[inline(always)]
     fn from(content: Arc<[u8]>) -> Message {
         if content.len() <= INLINE {
             return Message::from(&*content);

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::marker::PhantomData;
 
-use super::RawMessage;
+use super::{Fresh, RawMessage};
 use crate::message::Message;
 
 /// A value of a generic type: a slice of bytes, a message, or of another type.
@@ -60,17 +60,16 @@ pub(crate) fn contents<P>(parts: &P) -> Option<Contents<'_>> {
 
 /// Adds an empty message at the end of a list, in its place: a message that is pushed would be moved there.
 #[inline(always)]
-pub(crate) fn push_empty(list: &mut Vec<Message>) -> &mut Message {
+pub(crate) fn push_empty(list: &mut Vec<Message>) -> Fresh<'_> {
     list.reserve(1);
     let len = list.len();
     // SAFETY: `reserve` has made room for another element.
     let place = unsafe { list.as_mut_ptr().add(len) };
     // SAFETY: the place may be written, and is borrowed like the list. A `Message` is a `RawMessage` (`repr(transparent)`).
-    RawMessage::init_in(unsafe { &mut *place.cast() });
+    let message = RawMessage::init_in(unsafe { &mut *place.cast() });
     // SAFETY: the element is initialised, by the line above.
     unsafe { list.set_len(len + 1) };
-    // SAFETY: as above.
-    unsafe { &mut *place }
+    message
 }
 
 /// The id of a type that may have lifetimes. Lifetimes have no part in it: types are compiled once for all lifetimes.
@@ -133,7 +132,8 @@ mod tests {
     fn push_empty_grows_the_list() {
         let mut list = Vec::new();
         for number in 0..10u8 {
-            *push_empty(&mut list) = Message::from([number]);
+            push_empty(&mut list);
+            list[usize::from(number) * 2] = Message::from([number]);
             push_empty(&mut list);
         }
         let sent: Vec<_> = list.iter().map(|message| message.to_vec()).collect();

@@ -178,29 +178,17 @@ impl RawMessage {
 
     /// Makes an empty message in its place, which is not initialised.
     #[inline(always)]
-    pub(super) fn init_in(place: &mut MaybeUninit<RawMessage>) {
-        Msg::uninit_in(place, Notes::NONE).init();
-    }
-
-    /// The message, to receive into. Its old content is dropped by the receive.
-    #[inline(always)]
-    pub(crate) fn fresh(&mut self) -> Fresh<'_> {
-        self.forget_notes();
-        Fresh(self)
-    }
-
-    /// A message received by `fast`, or by `slow` if that fails.
-    #[inline(always)]
-    pub(crate) fn received<E>(
-        fast: impl FnOnce(Fresh<'_>) -> bool,
-        slow: impl FnOnce(&mut RawMessage) -> Result<(), E>,
-    ) -> Result<RawMessage, E> {
-        let mut place = MaybeUninit::uninit();
-        let message = Msg::uninit_in(&mut place, Notes::NONE);
+    pub(super) fn init_in(place: &mut MaybeUninit<RawMessage>) -> Fresh<'_> {
+        let message = Msg::uninit_in(place, Notes::NONE);
         message.init();
-        if !fast(Fresh(message))
-            && let Err(error) = slow(message)
-        {
+        Fresh(message)
+    }
+
+    /// A message that `receive` receives.
+    #[inline(always)]
+    pub(crate) fn received<E>(receive: impl FnOnce(Fresh<'_>) -> Result<(), E>) -> Result<RawMessage, E> {
+        let mut place = MaybeUninit::uninit();
+        if let Err(error) = receive(RawMessage::init_in(&mut place)) {
             // SAFETY: it is initialised, and not used again.
             unsafe { place.assume_init_drop() };
             return Err(error);
@@ -231,7 +219,7 @@ impl RawMessage {
     }
 
     /// A message that takes over `content`'s memory.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn from_vec(content: Vec<u8>) -> RawMessage {
         let mut content = ManuallyDrop::new(content);
         // The hint is the capacity, so that no further allocation is needed to free the memory.
@@ -244,7 +232,7 @@ impl RawMessage {
     }
 
     /// A message that keeps `content` alive and points into it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn from_arc(content: Arc<[u8]>) -> RawMessage {
         let len = content.len();
         let data = Arc::into_raw(content);
@@ -266,7 +254,7 @@ impl RawMessage {
 
     /// Marks the content as shared with other messages. libzmq never clears the mark, and copies content that has it instead
     /// of masking it in place. A libzmq with the patch 0035-ws-masks-foreign-memory masks no owner's content in place.
-    #[inline]
+    #[inline(always)]
     fn keep_unwritten(self) -> RawMessage {
         if cfg!(not(zmq_patches = "safety")) {
             drop(self.copy());
@@ -392,20 +380,27 @@ impl RawMessage {
         self.get(zmq_sys::ZMQ_MORE) == 1
     }
 
-    /// As [`RawMessage::more`]. No other thread has the message, so its flags are read without a lock.
+    /// Passes a copy, which shares this message's content (short ones are copied), to `send`. If that returns true, the copy is
+    /// empty now. If not, `errno` stays as it is.
     #[inline(always)]
-    pub(crate) fn has_more(&mut self) -> bool {
-        // SAFETY: the message is initialised (type invariant).
-        unsafe { zmq_sys::zmq_msg_more(self.as_mut_ptr()) == 1 }
-    }
-
-    /// Makes `copy` a message that shares this one's content (short ones are copied). Its old content is dropped.
-    #[inline(always)]
-    pub(crate) fn copy_to(&mut self, copy: &mut RawMessage) {
-        copy.forget_notes();
-        // SAFETY: both messages are initialised. The call writes the flags of its source, which no other thread has, and only
-        // fails on a message that is not initialised.
-        unsafe { zmq_sys::zmq_msg_copy(copy.as_mut_ptr(), self.as_mut_ptr()) };
+    pub(crate) fn send_copy(&mut self, send: impl FnOnce(&mut RawMessage) -> bool) -> bool {
+        let mut place = MaybeUninit::uninit();
+        let copy = Msg::uninit_in(&mut place, Notes::NONE);
+        if self.is_plain() {
+            // SAFETY: both pointers are to 64 aligned bytes, those of two messages. The bytes of a plain message are a message.
+            unsafe { ptr::copy_nonoverlapping(self.as_mut_ptr(), copy.as_mut_ptr(), 1) };
+        } else {
+            copy.init();
+            // SAFETY: both messages are initialised. The call writes the flags of its source, which no other thread has, and
+            // only fails on a message that is not initialised.
+            unsafe { zmq_sys::zmq_msg_copy(copy.as_mut_ptr(), self.as_mut_ptr()) };
+        }
+        let sent = send(copy);
+        if !sent {
+            // SAFETY: it is initialised, and not used again.
+            unsafe { place.assume_init_drop() };
+        }
+        sent
     }
 
     /// Forgets that more parts followed the message that this one is a copy of. A send has failed, and has cleared the MORE
@@ -547,8 +542,10 @@ impl RawMessage {
 impl Drop for RawMessage {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: the message is initialised (type invariant) and not used again.
-        unsafe { zmq_sys::zmq_msg_close(self.as_mut_ptr()) };
+        if !self.is_plain() {
+            // SAFETY: the message is initialised (type invariant) and not used again.
+            unsafe { zmq_sys::zmq_msg_close(self.as_mut_ptr()) };
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod locked;
 mod message;
 mod not_sync;
 mod outcome;
+mod plain;
 pub(crate) mod platform;
 mod poll;
 #[cfg(all(unix, feature = "draft"))]

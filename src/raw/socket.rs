@@ -55,6 +55,12 @@ impl RawSocket {
         check(self.call(handle::MSG_RECV).with(message, flags)).map(drop)
     }
 
+    /// The error of a call by [`FastCalls`] that has just failed on this thread.
+    #[allow(clippy::unused_self, reason = "it is the error of a call on this socket")]
+    pub(crate) fn errno(&self) -> Errno {
+        last_errno()
+    }
+
     /// Receives into `buffer` and returns the size of the whole message, which may be larger than the buffer.
     #[inline]
     pub(crate) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
@@ -139,12 +145,7 @@ impl RawSocket {
 }
 
 impl FastCalls<'_> {
-    /// The error of the call that has just failed.
-    pub(crate) fn errno(self) -> Errno {
-        last_errno()
-    }
-
-    /// Sends a copy of `content`. False if that failed: [`FastCalls::errno`] has the error.
+    /// Sends a copy of `content`. False if that failed: [`RawSocket::errno`] has the error.
     #[inline(always)]
     pub(crate) fn send_bytes(self, content: &[u8], flags: c_int) -> bool {
         succeeded(self.call(handle::SEND).with(content, flags))
@@ -176,7 +177,7 @@ impl FastCalls<'_> {
 
     /// As [`RawSocket::recv`].
     #[inline(always)]
-    pub(crate) fn recv(self, message: Fresh<'_>) -> bool {
+    pub(crate) fn recv(self, message: &mut Fresh<'_>) -> bool {
         succeeded(self.call(handle::MSG_RECV).with(message.0, 0))
     }
 

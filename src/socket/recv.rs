@@ -10,7 +10,7 @@ use crate::known::Conflating;
 use crate::message::Message;
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
-use crate::raw::{FastCalls, Fresh, RawMessage};
+use crate::raw::{Fresh, RawMessage};
 
 const CALL: &str = "zmq_msg_recv";
 
@@ -211,16 +211,20 @@ impl Core {
     /// Receives without flags. If the fast path fails, `recv_part` receives.
     #[inline(always)]
     fn recv_fast(&self) -> Result<Message> {
-        let fast = self.raw.fast_recv();
-        let receive = |message: Fresh<'_>| fast.is_some_and(|socket| socket.recv(message));
-        let slow = |message: &mut RawMessage| {
-            fast.map_or(Ok(()), |socket| self.check_fast(socket))?;
-            self.recv_part(message, Wait::ByOption)
+        let receive = |mut message: Fresh<'_>| match self.raw.fast_recv() {
+            Some(socket) if socket.recv(&mut message) => Ok(()),
+            Some(_) => self.recv_slow(message.message(), true),
+            None => self.recv_slow(message.message(), false),
         };
-        match RawMessage::received(receive, slow) {
-            Ok(message) => Ok(Message::from_raw(message)),
-            Err(errno) => Err(self.failed(CALL, errno)),
-        }
+        RawMessage::received(receive).map(Message::from_raw)
+    }
+
+    /// Receives a message, unless a signal has ended the call of the fast path that was refused.
+    #[cold]
+    #[inline(never)]
+    fn recv_slow(&self, message: &mut RawMessage, is_refused: bool) -> Result<()> {
+        let checked = if is_refused { self.check_fast() } else { Ok(()) };
+        checked.and_then(|()| self.recv_part(message, Wait::ByOption)).map_err(|errno| self.failed(CALL, errno))
     }
 
     /// Receives without a wait, by libzmq's call alone if the fast path is allowed.
@@ -252,19 +256,11 @@ impl Core {
         if wait == Wait::ByOption {
             return self.recv_fast();
         }
-        let mut failed = None;
-        let receive = |mut message: Fresh<'_>| {
-            failed = match wait {
-                Wait::No => self.recv_now(&mut message),
-                wait => self.recv_part(message.message(), wait),
-            }
-            .err();
-            failed.is_none()
+        let receive = |mut message: Fresh<'_>| match wait {
+            Wait::No => self.recv_now(&mut message),
+            wait => self.recv_part(message.message(), wait),
         };
-        match RawMessage::received(receive, |_| Err(())) {
-            Ok(message) => Ok(Message::from_raw(message)),
-            Err(()) => Err(self.failed(CALL, failed.expect("it has failed"))),
-        }
+        RawMessage::received(receive).map(Message::from_raw).map_err(|errno| self.failed(CALL, errno))
     }
 
     /// Receives a message with all its parts, each in its place in the list.
@@ -273,37 +269,35 @@ impl Core {
         let mut part = parts.push_empty();
         let fast = self.raw.fast_recv();
         match fast {
-            Some(socket) if wait == Wait::ByOption && socket.recv(part.raw_mut().fresh()) => {}
-            _ => self.recv_first(part, fast, wait)?,
+            Some(socket) if wait == Wait::ByOption && socket.recv(&mut part) => {}
+            _ => self.recv_first(&mut part, fast.is_some(), wait)?,
         }
         // The other parts are there already: libzmq delivers messages whole, except on sockets that conflate, which have no
-        // further parts. A call that does not wait is not ended by a signal, which would lose the parts before.
-        while self.is_followed(part) {
+        // further parts and no fast path. A call that does not wait is not ended by a signal, which would lose the parts before.
+        while part.message().has_more() && (fast.is_some() || !self.conflates()) {
             part = parts.push_empty();
-            if fast.is_none_or(|socket| socket.recv_now(&mut part.raw_mut().fresh()).is_err()) {
-                self.recv_next(part)?;
+            if fast.is_none_or(|socket| socket.recv_now(&mut part).is_err()) {
+                self.recv_next(&mut part)?;
             }
         }
         Ok(parts)
     }
 
-    /// Receives the first part of a message, unless the fast path has received it.
+    /// Receives the first part of a message, which the fast path has refused or is not allowed to receive.
     #[inline(never)]
-    fn recv_first(&self, part: &mut Message, fast: Option<FastCalls<'_>>, wait: Wait) -> Result<()> {
-        let received = match (wait, fast) {
-            (Wait::No, _) => self.recv_now(&mut part.raw_mut().fresh()),
-            (Wait::ByOption, Some(socket)) => {
-                self.check_fast(socket).and_then(|()| self.recv_part(part.raw_mut(), wait))
-            }
-            _ => self.recv_part(part.raw_mut(), wait),
+    fn recv_first(&self, part: &mut Fresh<'_>, is_refused: bool, wait: Wait) -> Result<()> {
+        let received = match (wait, is_refused) {
+            (Wait::No, _) => self.recv_now(part),
+            (Wait::ByOption, true) => self.check_fast().and_then(|()| self.recv_part(part.message(), wait)),
+            _ => self.recv_part(part.message(), wait),
         };
         received.map_err(|errno| self.failed(CALL, errno))
     }
 
     /// Receives a part behind the first one, which has arrived.
     #[cold]
-    fn recv_next(&self, part: &mut Message) -> Result<()> {
-        self.recv_part(part.raw_mut(), Wait::No).map_err(|errno| self.failed(CALL, errno))
+    fn recv_next(&self, part: &mut Fresh<'_>) -> Result<()> {
+        self.recv_part(part.message(), Wait::No).map_err(|errno| self.failed(CALL, errno))
     }
 
     /// Whether other parts of its message follow a part that was received.
@@ -328,7 +322,7 @@ impl Core {
             if let Some(size) = socket.recv_into(buffer) {
                 return Ok(Received { copied: size.min(buffer.len()), size });
             }
-            self.check_fast(socket).map_err(|errno| errno.for_call("zmq_recv"))?;
+            self.check_fast().map_err(|errno| errno.for_call("zmq_recv"))?;
         }
         self.recv_into(buffer, Wait::ByOption)
     }

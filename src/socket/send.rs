@@ -202,7 +202,7 @@ impl Core {
                 if socket.send_bytes(content, 0) {
                     return Ok(());
                 }
-                let checked = self.check_fast(socket);
+                let checked = self.check_fast();
                 self.send_slow(message.into(), checked)
             }
             ByType::Message(content) => {
@@ -212,7 +212,7 @@ impl Core {
                     std::mem::forget(message);
                     return Ok(());
                 }
-                let checked = self.check_fast(socket);
+                let checked = self.check_fast();
                 self.send_slow(message.into(), checked)
             }
             ByType::Other => {
@@ -223,7 +223,7 @@ impl Core {
                     std::mem::forget(message);
                     return Ok(());
                 }
-                self.send_slow(message, self.check_fast(socket))
+                self.send_slow(message, self.check_fast())
             }
         }
     }
@@ -384,20 +384,33 @@ impl Core {
         if parts.is_empty() {
             return Err(SendError::new(parts, Errno::EINVAL.with_detail(CALL, "a message of no parts")));
         }
-        if let Err(error) = self.check_parts(parts.len() > 1).and_then(|()| self.check_raw_parts(parts.len(), false)) {
+        if let Err(error) = self.check_parts(parts.len() > 1) {
+            return Err(SendError::new(parts, error));
+        }
+        if let Err(error) = self.check_raw_parts(parts.len(), false) {
             return Err(SendError::new(parts, error));
         }
         #[cfg(feature = "draft")]
         if let Err(error) = self.check_whole(&parts) {
             return Err(SendError::new(parts, error));
         }
-        loop {
+        match self.send_whole(&mut parts, false, wait) {
+            Ok(()) => Ok(()),
+            Err(failed) => self.send_again(parts, failed, wait),
+        }
+    }
+
+    /// Sends a message that was not sent whole, unless its error is final.
+    #[cold]
+    #[inline(never)]
+    fn send_again(&self, mut parts: Multipart, mut failed: PartFailed, wait: Wait) -> Result<(), SendError<Multipart>> {
+        while failed.begins_again(wait) {
             match self.send_whole(&mut parts, false, wait) {
                 Ok(()) => return Ok(()),
-                Err(failed) if failed.begins_again(wait) => {}
-                Err(failed) => return Err(self.unsent(parts, failed.errno)),
+                Err(again) => failed = again,
             }
         }
+        Err(self.unsent(parts, failed.errno))
     }
 
     /// The error for a multipart message that was not sent.
@@ -408,19 +421,26 @@ impl Core {
         SendError::new(parts, error)
     }
 
-    /// Checks that the socket may send a message of one part, or of several. REQ and REP add a part of their own.
-    #[inline]
+    /// Checks that the socket may send a message of one part, or of several.
+    #[inline(always)]
     pub(crate) fn check_parts(&self, several: bool) -> Result<(), Error> {
-        if several && self.kind().is_thread_safe() {
-            return Err(
-                Errno::EINVAL.with_detail(CALL, format_args!("messages of a {} socket have one part", self.kind()))
-            );
+        if self.takes_parts(several) { Ok(()) } else { Err(self.refused_parts()) }
+    }
+
+    /// Whether the socket may send a message of one part, or of several. REQ and REP add a part of their own.
+    #[inline(always)]
+    fn takes_parts(&self, several: bool) -> bool {
+        let goes_in_parts = several || matches!(self.kind(), Kind::Req | Kind::Rep);
+        !(several && self.kind().is_thread_safe() || goes_in_parts && self.is_single_part_only())
+    }
+
+    #[cold]
+    fn refused_parts(&self) -> Error {
+        if self.kind().is_thread_safe() {
+            return Errno::EINVAL.with_detail(CALL, format_args!("messages of a {} socket have one part", self.kind()));
         }
-        if (several || matches!(self.kind(), Kind::Req | Kind::Rep)) && self.is_single_part_only() {
-            let why = "a message of several parts, and ZMQ_CONFLATE, here or at a peer, keeps one part";
-            return Err(Errno::EINVAL.with_detail(CALL, why));
-        }
-        Ok(())
+        let why = "a message of several parts, and ZMQ_CONFLATE, here or at a peer, keeps one part";
+        Errno::EINVAL.with_detail(CALL, why)
     }
 
     /// Checks the number of `parts`. With `more`, others follow them. A message to a peer without ZMTP is an id and data.
@@ -441,40 +461,59 @@ impl Core {
 
     /// Sends a message. `parts` is still whole after a failure, and with `keep`: parts that others follow are sent as copies,
     /// which share their content.
+    #[inline(always)]
     pub(crate) fn send_whole(&self, parts: &mut [Message], keep: bool, wait: Wait) -> Result<(), PartFailed> {
+        let Some((last, others)) = parts.split_last_mut() else { return Ok(()) };
+        let copied = others.len() + usize::from(keep);
+        let fast = self.fast_parts(wait);
+        let mut sent = 0;
+        if let Some(socket) = fast {
+            let mut flags = Place::new(0, false, wait).flags();
+            let all = others.iter_mut().all(|part| {
+                let is_sent = part.raw_mut().send_copy(|copy| socket.send(copy, flags | zmq_sys::ZMQ_SNDMORE));
+                sent += usize::from(is_sent);
+                flags = zmq_sys::ZMQ_DONTWAIT;
+                is_sent
+            });
+            let last = last.raw_mut();
+            // libzmq takes the last part, and the message with it, or leaves it here.
+            let send = |part: &mut RawMessage| socket.send(part, flags);
+            if all && if keep { last.send_copy(send) } else { send(last) } {
+                self.note_part(false);
+                return Ok(());
+            }
+        }
+        self.send_rest(parts, sent, copied, fast.is_some(), wait)
+    }
+
+    /// Sends the parts from `first` on, which the fast path did not send: as copies, up to the part `copied`. `is_refused` if its
+    /// last call has refused the first of them.
+    #[inline(never)]
+    fn send_rest(
+        &self,
+        parts: &mut [Message],
+        first: usize,
+        copied: usize,
+        mut is_refused: bool,
+        wait: Wait,
+    ) -> Result<(), PartFailed> {
         // After its first part a message cannot be taken back.
         if self.kind() == Kind::XSub && parts.iter().any(|part| is_too_long(part.raw())) {
             return Err(PartFailed { errno: Errno::EMSGSIZE, begun: false });
         }
-        let Some((last, others)) = parts.split_last_mut() else { return Ok(()) };
-        let fast = self.fast_parts(wait);
-        let of_last = Place::new(others.len(), false, wait);
-        let mut copy = RawMessage::new();
-        for (index, part) in others.iter_mut().enumerate() {
-            part.raw_mut().copy_to(&mut copy);
-            self.send_next(&mut copy, fast, Place::new(index, true, wait))?;
+        for index in first..parts.len() {
+            let place = Place::new(index, index + 1 < parts.len(), wait);
+            if index < copied {
+                // The copy leaves the error number of the refused call as it is.
+                self.send_refused(&mut parts[index].raw().copy(), is_refused, place)?;
+            } else {
+                let part = parts[index].raw_mut();
+                self.send_refused(part, is_refused, place).inspect_err(|_| part.forget_followed())?;
+            }
+            is_refused = false;
         }
-        if keep {
-            last.raw_mut().copy_to(&mut copy);
-            self.send_next(&mut copy, fast, of_last)?;
-        } else {
-            // libzmq takes the last part, and the message with it, or leaves it here.
-            let sent = self.send_next(last.raw_mut(), fast, of_last);
-            sent.inspect_err(|_| last.raw_mut().forget_followed())?;
-        }
-        // A copy that was sent is empty and needs no `zmq_msg_close`.
-        std::mem::forget(copy);
         self.note_part(false);
         Ok(())
-    }
-
-    /// Sends the next part of a message.
-    #[inline(always)]
-    fn send_next(&self, part: &mut RawMessage, fast: Option<FastCalls<'_>>, place: Place) -> Result<(), PartFailed> {
-        match fast {
-            Some(socket) if socket.send(part, place.flags()) => Ok(()),
-            _ => self.send_refused(part, fast, place),
-        }
     }
 
     /// Sends a message of bytes or texts, which libzmq copies. Returns false if it has sent no part and knows no error: then
@@ -482,21 +521,22 @@ impl Core {
     #[inline(always)]
     fn send_contents<C: AsRef<[u8]>>(&self, parts: &[C], wait: Wait) -> Result<bool, PartFailed> {
         let Some(socket) = self.fast_parts(wait) else { return Ok(false) };
-        if parts.is_empty() || self.check_parts(parts.len() > 1).is_err() {
+        if parts.is_empty() || !self.takes_parts(parts.len() > 1) {
             return Ok(false);
         }
         let last = parts.len() - 1;
         for (index, part) in parts.iter().enumerate() {
-            let place = Place::new(index, index < last, wait);
-            if !socket.send_bytes(part.as_ref(), place.flags()) {
+            // A closure, so that a `Place` is made in memory for the slow path alone.
+            let place = || Place::new(index, index < last, wait);
+            if !socket.send_bytes(part.as_ref(), place().flags()) {
                 if index == 0 {
-                    return match self.check_fast(socket) {
+                    return match self.check_fast() {
                         // A signal does not end a call that does not wait.
                         Err(errno) if wait != Wait::No => Err(PartFailed { errno, begun: false }),
                         _ => Ok(false),
                     };
                 }
-                self.send_refused(&mut RawMessage::copy_of(part.as_ref()), Some(socket), place)?;
+                self.send_refused(&mut RawMessage::copy_of(part.as_ref()), true, place())?;
             }
         }
         self.note_part(false);
@@ -510,25 +550,13 @@ impl Core {
         self.raw.fast_send().filter(|_| matches!(wait, Wait::ByOption | Wait::No))
     }
 
-    /// Sends a part that the fast path did not send: it is not allowed, or libzmq has refused the part.
+    /// Sends a part that the fast path did not send: it is not allowed, or its last call has refused the part.
     #[cold]
     #[inline(never)]
-    fn send_refused(&self, part: &mut RawMessage, fast: Option<FastCalls<'_>>, place: Place) -> Result<(), PartFailed> {
+    fn send_refused(&self, part: &mut RawMessage, is_refused: bool, place: Place) -> Result<(), PartFailed> {
         let Place { begun, more, wait } = place;
-        let refused = fast.map_or(Ok(()), |socket| {
-            let errno = socket.errno();
-            if begun {
-                // The fast path has left no note of the parts before.
-                self.note_part(true);
-            }
-            match wait {
-                // A second try is wrong here: libzmq says once that the peer has gone, and the next part begins a message.
-                Wait::No if errno != Errno::EINTR => Err(errno),
-                Wait::No => Ok(()),
-                _ => self.check_fast(socket),
-            }
-        });
-        match refused.and_then(|()| self.send_part(part, more, wait)) {
+        let checked = if is_refused { self.check_refused(begun, wait) } else { Ok(()) };
+        match checked.and_then(|()| self.send_part(part, more, wait)) {
             Ok(()) => Ok(()),
             Err(Errno::ECONNRESET) if begun => Err(PartFailed { errno: Errno::EAGAIN, begun }),
             Err(Errno::EAGAIN) if begun => {
@@ -536,6 +564,21 @@ impl Core {
                 Err(PartFailed { errno: Errno::EAGAIN, begun })
             }
             Err(errno) => Err(PartFailed { errno, begun }),
+        }
+    }
+
+    /// Checks the error of the fast path's last call, which has refused a part. `Ok` if the part may be sent again.
+    fn check_refused(&self, begun: bool, wait: Wait) -> Result<(), Errno> {
+        let errno = self.raw.errno();
+        if begun {
+            // The fast path has left no note of the parts before.
+            self.note_part(true);
+        }
+        match wait {
+            // A second try is wrong here: libzmq says once that the peer has gone, and the next part begins a message.
+            Wait::No if errno != Errno::EINTR => Err(errno),
+            Wait::No => Ok(()),
+            _ => self.check_fast(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::deadline::{Backoff, Deadline};
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
 use crate::process;
-use crate::raw::{self, FastCalls, PollItem};
+use crate::raw::{self, PollItem};
 use crate::wake_up::WakeUp;
 
 /// How long a call may wait.
@@ -64,8 +64,8 @@ impl Core {
     /// `EINTR` if a signal has ended the call, and signals end waits on this socket. After any other failure the slow path
     /// makes the call again.
     #[cold]
-    pub(super) fn check_fast(&self, failed: FastCalls<'_>) -> Result<(), Errno> {
-        if self.interruptible && failed.errno() == Errno::EINTR { Err(Errno::EINTR) } else { Ok(()) }
+    pub(super) fn check_fast(&self) -> Result<(), Errno> {
+        if self.interruptible && self.raw.errno() == Errno::EINTR { Err(Errno::EINTR) } else { Ok(()) }
     }
 
     /// Repeats `attempt` until it succeeds or the deadline has passed, and waits for `event` in between.
