@@ -3,7 +3,7 @@
 // The system's poller (epoll, kqueue) waits on each socket's `ZMQ_FD`, by the rules of `Edge`:
 //
 // - A socket is `active` while it must be looked at. Every wait queries the `ZMQ_EVENTS` of active sockets.
-// - A socket that was used since the last query becomes active too: `Used` lists these.
+// - A socket that was used since a query has found it not ready becomes active too: `Used` lists these.
 // - A descriptor of the user's is edge-triggered too; while it is active, every wait polls it.
 
 #[cfg(feature = "draft")]

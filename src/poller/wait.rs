@@ -113,6 +113,9 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
                 if slot.stays_active() {
                     slot.edge.disturb();
                 } else {
+                    if let Registered::Socket(socket) = &slot.source {
+                        socket.core().await_use(&self.used);
+                    }
                     self.active.swap_remove(next);
                     continue;
                 }

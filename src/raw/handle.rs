@@ -207,6 +207,7 @@ impl RawSocket {
     }
 
     /// Sets whether sends and receives may take the fast path.
+    #[inline]
     pub(crate) fn allow_fast(&self, send: bool, recv: bool, order: Ordering) {
         let key = |allowed| if allowed { self.process.fast_path_key() } else { NO_STATE };
         self.fast_send_key.store(key(send), order);

@@ -2,8 +2,9 @@
 //!
 //! libzmq's descriptor for a socket signals commands, not messages. Any call on the socket may process these commands,
 //! after which the descriptor is silent, and some calls make the socket ready without any command: a REQ that has sent its
-//! request, a PUSH that has connected. So a poller must query every socket again that was used. The first use after each
-//! query adds the socket to the poller's list; later uses cost one load.
+//! request, a PUSH that has connected. So a poller must query every socket again that was used. It asks for a notice when it has
+//! found the socket not ready. The next use adds the socket to the poller's list; later uses cost one load. A socket that is
+//! ready is queried at the next wait in any case, so its uses need no notice and may take the fast path.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -37,7 +38,7 @@ pub(super) struct PollerNotify {
 struct Notified {
     used: Arc<Used>,
     place: usize,
-    /// Whether the socket is in the poller's list.
+    /// Whether the poller queries the socket at its next wait, and needs no notice of uses.
     notified: bool,
 }
 
@@ -63,23 +64,22 @@ impl Core {
         self.notify_pollers();
     }
 
-    #[cold]
+    #[inline(never)]
     fn notify_all_except(&self, querying: Option<&Arc<Used>>) {
         let mut pollers = lock(&self.pollers.pollers);
         for poller in pollers.iter_mut().filter(|poller| !poller.notified) {
+            poller.notified = true;
             if querying.is_none_or(|querying| !Arc::ptr_eq(querying, &poller.used)) {
-                poller.notified = true;
                 poller.used.places().push(poller.place);
             }
         }
-        self.set_waiting(&pollers);
+        self.set_waiting(false);
     }
 
-    fn set_waiting(&self, pollers: &[Notified]) {
-        let waiting = pollers.iter().any(|poller| !poller.notified);
+    fn set_waiting(&self, waiting: bool) {
         if self.pollers.are_waiting() != waiting {
             self.pollers.waiting.store(waiting, Ordering::Relaxed);
-            self.update_fast_path();
+            self.update_fast_path_of_one_thread();
         }
     }
 
@@ -90,26 +90,31 @@ impl Core {
             return false;
         }
         pollers.push(Notified { used: used.clone(), place, notified: false });
-        self.set_waiting(&pollers);
+        self.set_waiting(true);
         true
     }
 
     pub(crate) fn remove_poller(&self, used: &Arc<Used>) {
         let mut pollers = lock(&self.pollers.pollers);
         pollers.retain(|poller| !Arc::ptr_eq(used, &poller.used));
-        self.set_waiting(&pollers);
+        self.set_waiting(pollers.iter().any(|poller| !poller.notified));
     }
 
-    /// The socket's events, for a poller that is notified of the next use again.
+    /// The socket's events, for a poller. It is not notified of uses until it calls [`Core::await_use`].
     pub(crate) fn query_events(&self, used: &Arc<Used>) -> Result<PollEvents, Errno> {
-        self.notify_all_except(Some(used));
+        if self.pollers.are_waiting() {
+            self.notify_all_except(Some(used));
+        }
+        self.raw.events()
+    }
+
+    /// Has a poller notified of the next use. It has queried the socket since the last one.
+    pub(crate) fn await_use(&self, used: &Arc<Used>) {
         let mut pollers = lock(&self.pollers.pollers);
         for poller in pollers.iter_mut().filter(|poller| Arc::ptr_eq(used, &poller.used)) {
             poller.notified = false;
         }
-        self.set_waiting(&pollers);
-        drop(pollers);
-        self.raw.events()
+        self.set_waiting(true);
     }
 
     /// Whether the socket may be used without notice to pollers.

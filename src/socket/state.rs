@@ -147,6 +147,7 @@ impl Core {
         }
     }
 
+    #[inline(never)]
     fn store_fast_path(&self, order: Ordering) {
         // On the fast path, a call without flags is libzmq's call alone.
         let is_fast = |is_checked: bool, timeout: c_int| {
@@ -172,11 +173,16 @@ impl Core {
     /// Stores whether more parts follow the part just sent.
     #[inline]
     pub(super) fn note_part(&self, more: bool) {
-        // The kinds that threads share have no messages of several parts, so no other thread changes an input.
+        // The kinds that threads share have no messages of several parts.
         if self.state.is_mid_message() != more {
             self.state.set_mid_message(more);
-            self.store_fast_path(Ordering::Relaxed);
+            self.update_fast_path_of_one_thread();
         }
+    }
+
+    /// As [`Core::update_fast_path`], for an input that only sockets have that one thread at a time uses.
+    pub(super) fn update_fast_path_of_one_thread(&self) {
+        self.store_fast_path(Ordering::Relaxed);
     }
 
     /// Whether the kind discards the rest of a message whose peer has gone, so that no other peer gets a part of it: PUSH
