@@ -124,9 +124,9 @@ fn ws_client_of_a_port_without_a_server_does_not_connect_to_itself() {
 #[deadline::test(patches = [92])]
 fn refused_ipc_connecter_tries_again_until_its_socket_disconnects() {
     in_own_process("connecter::refused_ipc_connecter_tries_again_until_its_socket_disconnects", || {
-        // New memory is not zero.
+        // New memory is not zero. A sanitizer sees to that itself, and has no `mallopt`.
         // SAFETY: changes what the allocator writes into memory that nobody uses.
-        assert_eq!(unsafe { libc::mallopt(libc::M_PERTURB, 0x55) }, 1);
+        unsafe { libc::mallopt(libc::M_PERTURB, 0x55) };
         let context = Context::new().unwrap();
         let socket = context.socket(Push).unwrap();
         socket.set_reconnect_stop(ReconnectStop::AFTER_DISCONNECT).unwrap();
