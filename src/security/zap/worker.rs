@@ -135,10 +135,11 @@ impl Handler {
 
     fn decide(&self, request: &ZapRequest) -> Verdict {
         let mut report = |reason| self.events.push(AuthEvent::BadCertificate { reason });
-        match self.policy(&request.domain) {
-            Some(policy) => policy.decide(request, &mut report).checked(),
-            None => Verdict::deny("its domain has no policy"),
-        }
+        let Some(policy) = self.policy(&request.domain) else { return Verdict::deny("its domain has no policy") };
+        let verdict = policy.decide(request, &mut report).checked();
+        // The drop may panic. At the end of the block, that would leak the verdict (rust-lang/rust#47949).
+        drop(policy);
+        verdict
     }
 
     /// Decides, and survives a panic of the policy's callbacks.
