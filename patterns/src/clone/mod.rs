@@ -35,8 +35,9 @@
 //! - **In model six, no update that a client has seen is lost while one of two servers lives.** The active server publishes an
 //!   update when the passive one has it. If the passive one is silent for the expiry time, the active one goes on alone.
 //! - **A value ends once**: the active server deletes it, by its own monotonic clock.
-//! - **In model six, an update of a client is applied once**, as long as the server knows its id: it keeps 65,536. The client
-//!   sends it until it is published.
+//! - **In model six, an update of a client is applied once**, as long as the server knows its id: it keeps those of the 65,536
+//!   updates that came last, and an update that comes again counts as the last one. The client sends it until it is
+//!   published.
 //! - **Messages that are not of the protocol** are counted, reported and dropped.
 //!
 //! # What it does not survive

@@ -1,6 +1,6 @@
 //! `ServerMachine`: numbers the updates, keeps the map, and deletes values whose time to live is over.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use zmq::{Message, Multipart};
@@ -177,7 +177,7 @@ impl ServerMachine {
             Ok(update) => return self.drop_malformed(update.into_multipart(self.format), actions),
             Err(frames) => return self.drop_malformed(frames, actions),
         };
-        if update.uuid().is_some_and(|uuid| self.recent.contains(&uuid)) {
+        if update.uuid().is_some_and(|uuid| self.recent.renew(uuid)) {
             self.statistics.repeated += 1;
         } else if self.is_active {
             self.commit(now, update, actions);
@@ -374,40 +374,55 @@ impl Expiries {
     }
 }
 
-/// The ids of the latest updates.
+/// The ids of the updates that came last, each with the place of its update in their order.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    order: VecDeque<Uuid>,
-    ids: HashSet<Uuid>,
+    order: BTreeMap<u64, Uuid>,
+    places: HashMap<Uuid, u64>,
+    next: u64,
 }
 
 impl Recent {
     pub fn contains(&self, id: &Uuid) -> bool {
-        self.ids.contains(id)
+        self.places.contains_key(id)
     }
 
     pub fn insert(&mut self, id: Uuid) {
-        if self.ids.insert(id) {
-            self.order.push_back(id);
+        if !self.contains(&id) {
+            self.append(id);
         }
         if self.order.len() > MOST_RECENT
-            && let Some(oldest) = self.order.pop_front()
+            && let Some((_, oldest)) = self.order.pop_first()
         {
-            self.ids.remove(&oldest);
+            self.places.remove(&oldest);
         }
+    }
+
+    fn append(&mut self, id: Uuid) {
+        self.order.insert(self.next, id);
+        self.places.insert(id, self.next);
+        self.next += 1;
+    }
+
+    /// Whether the update has come before. If so, it counts as the last one: a client that does not see its update sends it
+    /// again after each snapshot, however many other updates come.
+    pub fn renew(&mut self, id: Uuid) -> bool {
+        let is_known = self.remove(&id);
+        if is_known {
+            self.append(id);
+        }
+        is_known
     }
 
     /// All ids, the last ones in the first list.
     pub fn chunks(&self, len: usize) -> Vec<Vec<Uuid>> {
-        let all: Vec<Uuid> = self.order.iter().copied().collect();
+        let all: Vec<Uuid> = self.order.values().copied().collect();
         all.chunks(len).rev().map(<[Uuid]>::to_vec).collect()
     }
 
-    /// Forgets an update that was not published.
-    pub fn remove(&mut self, id: &Uuid) {
-        if self.ids.remove(id) {
-            self.order.retain(|other| other != id);
-        }
+    /// Forgets an update, as one that was not published. Returns whether it was known.
+    pub fn remove(&mut self, id: &Uuid) -> bool {
+        self.places.remove(id).is_some_and(|place| self.order.remove(&place).is_some())
     }
 }
 
@@ -426,5 +441,28 @@ mod tests {
         let ended: Vec<_> = std::iter::from_fn(|| expiries.pop_due(now)).collect();
         assert_eq!(ended, [("one".into(), 7), ("two".into(), 7)]);
         assert_eq!(expiries.next(), None);
+    }
+
+    /// A client that does not see its update sends it again and again.
+    #[test]
+    fn update_that_comes_again_is_noticed_after_any_number_of_others() {
+        let (now, mut actions) = (Instant::now(), VecDeque::new());
+        let mut server = ServerMachine::new(Model::Six, now, SystemTime::now(), Uuid::default());
+        let mut update = |number: usize| {
+            let mut update = KvMsg::new(format!("{number}"), "value");
+            update.set_uuid((number as u128).to_be_bytes());
+            server.on_update(now, update.into_multipart(Format::Full), &mut actions);
+            actions.clear();
+            server.statistics().repeated
+        };
+        for number in 0..2 * MOST_RECENT {
+            assert_eq!(update(number), (number / 1000) as u64);
+            if number % 1000 == 999 {
+                update(0);
+            }
+        }
+        // An update that does not come again is forgotten in the end.
+        let repeated = update(0);
+        assert_eq!((update(1), update(0)), (repeated, repeated + 1));
     }
 }
