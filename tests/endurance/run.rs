@@ -20,8 +20,11 @@ const SHORT: Duration = Duration::from_secs(1);
 /// The fewest rounds: the second one is compared with the first one.
 const FEWEST: u32 = 2;
 
-/// The memory that the process may have more than after the first round. A thread keeps up to 3 KiB of the allocator.
-const MEMORY: usize = 512 << 10;
+/// The memory that the process may have more than after the first round.
+const MEMORY: usize = 64 << 10;
+
+/// Has glibc keep no freed memory for each thread: it would count as in use, with up to 200 KiB for the main thread.
+const NO_CACHES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0");
 
 /// Runs rounds of a scenario until the time is over. `test` is the name of the test that calls this.
 pub fn endure(test: &str, round: impl FnMut(&mut Rng)) {
@@ -45,7 +48,7 @@ pub fn endure_by(command: impl FnOnce(Command) -> Command, test: &str, round: im
     }
     println!("{test}: {SEED}={seed}");
     let mut command = command(alone(test, SCENARIO));
-    let process = Process::spawn(command.env(SEED, seed.to_string()));
+    let process = Process::spawn(command.env(SEED, seed.to_string()).env(NO_CACHES.0, NO_CACHES.1));
     while let Some(line) = process.line_within(time() + DEADLINE) {
         println!("{line}");
     }
@@ -72,7 +75,14 @@ fn rounds(seed: u64, mut round: impl FnMut(&mut Rng)) {
         wait_for_descriptors(descriptors);
         returns("bytes of memory", memory + MEMORY, memory_in_use);
     }
-    println!("{count} rounds in {:.1?}", start.elapsed());
+    let (descriptors, memory) = first.expect("a round");
+    println!(
+        "{count} rounds in {:.1?}; after the first and the last one {descriptors} and {} descriptors, {} and {} KiB of memory",
+        start.elapsed(),
+        self::descriptors(),
+        memory >> 10,
+        memory_in_use() >> 10
+    );
 }
 
 /// Ends the process when a thread panics: other threads may wait for what it was about to do.
@@ -80,8 +90,21 @@ fn exit_on_panic() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         print(panic);
+        print_threads();
         std::process::exit(101);
     }));
+}
+
+/// Prints what each thread of this process does: its name and state, the place in the kernel where it waits, its system call
+/// with the arguments, and the nanoseconds that it has run and has waited for a processor.
+fn print_threads() {
+    for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+        let status = read("status");
+        let state = status.lines().find(|line| line.starts_with("State:")).unwrap_or_default();
+        let [name, place, call, times] = ["comm", "wchan", "syscall", "schedstat"].map(read);
+        eprintln!("{}: {state}; {place}; {}; {}", name.trim(), call.trim(), times.trim());
+    }
 }
 
 /// Waits until no more than `most` is used: the system closes what a child had when it has ended.
