@@ -330,6 +330,7 @@
 //! [`Socket::connect`]: crate::Socket::connect
 //! [`Socket::disconnect`]: crate::Socket::disconnect
 //! [`Socket::events`]: crate::Socket::events
+//! [`Socket::handshake_ivl`]: crate::Socket::handshake_ivl
 //! [`Socket::fd`]: crate::Socket::fd
 //! [`Socket::monitor`]: crate::Socket::monitor
 //! [`Socket::recv_msg`]: crate::Socket::recv_msg
