@@ -112,7 +112,26 @@ proptest! {
 }
 
 #[deadline::test]
-fn peer_whose_coming_was_not_taken_leaves_no_event() {
+fn peers_machine_forgets_a_peer_after_the_time_that_is_set() {
+    let mut machine = PeersMachine::new(OWN);
+    machine.set_expiry(EXPIRY / 5);
+    let now = Instant::now();
+    machine.on_datagram(now, &[1; 16], address());
+    assert_eq!(machine.next_tick(), Some(now + EXPIRY / 5));
+    let joined = Event::Joined { peer: PeerId([1; 16]), address: address() };
+    assert_eq!(machine.event(), Some(&joined));
+    assert_eq!(machine.take_event(), Some(joined));
+}
+
+#[deadline::test]
+fn peers_machine_counts_the_beacons_that_were_sent() {
+    let mut machine = PeersMachine::new(OWN);
+    [true, true, false].into_iter().for_each(|is_sent| machine.on_sent(is_sent));
+    assert_eq!((machine.statistics().sent, machine.statistics().unsent), (2, 1));
+}
+
+#[deadline::test]
+fn peers_machine_reports_nothing_of_a_peer_whose_coming_was_not_taken() {
     let mut machine = PeersMachine::new(OWN);
     machine.set_max_peers(2);
     let start = Instant::now();

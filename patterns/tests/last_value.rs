@@ -158,6 +158,17 @@ proptest! {
     }
 }
 
+#[deadline::test]
+fn cache_machine_keeps_a_value_of_exactly_the_bytes_that_are_allowed() {
+    let mut machine = CacheMachine::new();
+    // Two frames of one byte, with 128 bytes each, and the topic again.
+    for (max_bytes, topics) in [(259, 1), (258, 0)] {
+        machine.set_max_bytes(max_bytes);
+        machine.on_update(["a", "1"].into(), &mut VecDeque::new());
+        assert_eq!(machine.topics(), topics);
+    }
+}
+
 /// A publisher, and a cache in a thread that is connected to it.
 struct Running {
     context: Context,

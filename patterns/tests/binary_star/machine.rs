@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zmq::Multipart;
-use zmq_patterns::binary_star::{Action, Conflict, Event, Machine, Reason, Role, State, Timing};
+use zmq_patterns::binary_star::{Action, Conflict, Event, Lease, Machine, Reason, Role, State, Timing};
 
 use crate::model::{HEARTBEAT, Rules, Step, Time, World};
 
@@ -351,6 +351,11 @@ impl Bench {
         Bench { machine: Machine::new(now, role, Timing::default()), now, actions: Vec::new() }
     }
 
+    fn with_witness(role: Role) -> Bench {
+        let Bench { machine, now, actions } = Bench::new(role);
+        Bench { machine: machine.with_witness(7), now, actions }
+    }
+
     /// Lets time pass, with all ticks on time.
     fn run(&mut self, time: Duration) -> &mut Bench {
         let end = self.now + time;
@@ -368,6 +373,14 @@ impl Bench {
         self
     }
 
+    /// The peer has a witness too, and gives no vote.
+    fn hear_marked(&mut self, state: &str) -> &mut Bench {
+        self.actions.clear();
+        let message = Multipart::from([state.as_bytes(), &[0; 16], b""]);
+        self.machine.on_state(self.now, &message, &mut self.actions);
+        self
+    }
+
     fn asked(&mut self) -> bool {
         self.actions.clear();
         self.machine.on_request(self.now, &mut self.actions)
@@ -379,6 +392,15 @@ impl Bench {
             _ => None,
         });
         published.collect()
+    }
+
+    /// The last requests to the witness.
+    fn lease_requests(&self) -> Vec<&Multipart> {
+        let requests = self.actions.iter().filter_map(|action| match action {
+            Action::Ask(request) => Some(request),
+            _ => None,
+        });
+        requests.collect()
     }
 
     fn events(&self) -> Vec<Event> {
@@ -445,6 +467,8 @@ fn primary_serves_alone_after_the_expiry_time_and_a_backup_does_not() {
     node.run(SECOND / 100);
     assert!(node.asked());
     assert_eq!(node.events(), [Event::Active(Reason::Alone)]);
+    assert!(node.asked());
+    assert_eq!((node.machine.statistics().served, node.machine.statistics().refused), (2, 1));
 
     let mut node = Bench::new(Role::Backup);
     node.run(60 * SECOND);
@@ -494,6 +518,19 @@ fn lone_backup_serves_again_after_it_stood_still() {
     assert_eq!(node.events(), [Event::Active(Reason::Alone)]);
 }
 
+/// It tells a primary that it hears to lead, and no longer when it may lead itself.
+#[test]
+fn backup_that_was_active_is_quiet_again_when_its_peer_is_silent() {
+    let mut node = Bench::new(Role::Backup);
+    node.hear("3").run(2 * SECOND);
+    assert!(node.asked());
+    node.now += 10 * SECOND;
+    assert!(!node.asked());
+    assert_eq!(node.run(SECOND).hear("1").published(), ["2"]);
+    assert_eq!(node.run(2 * SECOND).published(), ["2"]);
+    assert_eq!(node.run(4 * SECOND).published(), Vec::<String>::new());
+}
+
 #[test]
 fn garbage_is_counted_and_is_no_sign_of_life() {
     let mut node = Bench::new(Role::Backup);
@@ -506,4 +543,57 @@ fn garbage_is_counted_and_is_no_sign_of_life() {
     assert_eq!(node.machine.statistics().malformed, 8);
     node.run(SECOND / 100);
     assert!(node.asked());
+    node.machine.on_witness(node.now, &two, &mut node.actions);
+    assert_eq!(node.events().last(), Some(&Event::MalformedAnswer));
+    assert_eq!(node.machine.statistics().malformed, 9);
+}
+
+/// A claim lasts for the expiry time. The witness is asked at once, and at each heartbeat.
+#[test]
+fn node_with_a_witness_leads_when_the_witness_answers_in_time() {
+    let mut node = Bench::with_witness(Role::Primary);
+    let mut lease = Lease::new(node.now, 2 * SECOND);
+    assert!(!node.run(2 * SECOND).asked());
+    let answer = lease.on_request(node.now, node.lease_requests()[0]).unwrap();
+    node.now += SECOND / 2;
+    node.machine.on_witness(node.now, &answer, &mut node.actions);
+    assert_eq!(node.events(), [Event::Active(Reason::Alone)]);
+    assert_eq!(node.machine.statistics().leases, 1);
+    assert!(node.asked());
+    // The lease decides, not an old message of the other node.
+    assert_eq!(node.hear_marked("3").events(), []);
+
+    let mut node = Bench::with_witness(Role::Primary);
+    assert!(!node.run(2 * SECOND).asked());
+    assert_eq!(node.run(4 * SECOND).lease_requests().len(), 1);
+}
+
+/// A node that has asked for a lease asks no longer: the witness would grant it to the passive node.
+#[test]
+fn node_with_a_witness_drops_its_claim_when_it_hears_the_peer() {
+    let mut node = Bench::with_witness(Role::Primary);
+    assert!(!node.run(2 * SECOND).asked());
+    assert_eq!(node.hear_marked("4").run(SECOND).lease_requests().len(), 0);
+
+    let mut node = Bench::with_witness(Role::Backup);
+    assert_eq!(node.hear_marked("3").run(SECOND).hear_marked("1").lease_requests().len(), 1);
+    assert_eq!(node.hear_marked("3").run(SECOND).lease_requests().len(), 0);
+}
+
+#[test]
+fn backup_with_a_witness_votes_for_a_primary_and_not_for_a_backup() {
+    for (digit, votes) in [("1", 1), ("2", 0)] {
+        let mut node = Bench::with_witness(Role::Backup);
+        node.run(SECOND).hear_marked(digit);
+        let has_vote = |action: &&Action| matches!(action, Action::Publish(message) if !message[2].is_empty());
+        assert_eq!(node.actions.iter().filter(has_vote).count(), votes);
+    }
+}
+
+/// Without a witness, two passive nodes are a conflict.
+#[test]
+fn passive_node_with_a_witness_steps_down_when_its_peer_is_passive() {
+    let mut node = Bench::with_witness(Role::Backup);
+    assert_eq!(node.hear_marked("3").run(SECOND).hear_marked("4").events(), [Event::SteppedDown]);
+    assert_eq!(node.machine.state(), State::Backup);
 }

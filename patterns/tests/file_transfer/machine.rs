@@ -301,6 +301,25 @@ fn server_machine_bounds_the_requests_of_a_client_and_keeps_their_order() {
     assert!(server.next_chunk().is_none() && server.next_tick().is_none());
 }
 
+#[deadline::test]
+fn server_machine_sends_a_whole_file_up_to_an_empty_chunk() {
+    let mut server = ServerMachine::new();
+    let mut events = VecDeque::new();
+    server.on_message(request("a", &[FETCH]), &mut events);
+    for (offset, len) in [(0, 250_000), (250_000, 1000), (251_000, 0)] {
+        let chunk = server.next_chunk().unwrap();
+        assert_eq!((chunk.offset, chunk.size), (offset, 250_000));
+        server.on_sent(len);
+    }
+    assert!(!server.has_chunk() && events.is_empty());
+    assert_eq!((server.statistics().chunks, server.statistics().bytes), (3, 251_000));
+    server.on_message(request("a", &[FETCH, "0", "1"]), &mut events);
+    assert!(server.has_chunk());
+    server.on_gone(&mut events);
+    assert!(!server.has_chunk());
+    assert_eq!((events, server.statistics().gone), ([ServerEvent::ClientGone("a".into())].into(), 1));
+}
+
 /// A client that has room again says so by its next request, and is not offered its chunk twice.
 #[deadline::test]
 fn server_machine_offers_a_chunk_again_with_the_next_request() {

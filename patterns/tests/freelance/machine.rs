@@ -198,8 +198,10 @@ impl<M: Machine> Run<M> {
                 if *keep {
                     self.inboxes[*server].push_back(message.clone());
                 }
+                let is_reply = self.current.is_some_and(|current| message[1..] == *body(current));
                 let answer = if message == [PING] { PONG.into() } else { message };
                 let done = self.machine.message(self.now, *server, answer);
+                assert_eq!(done.iter().any(|done| matches!(done, Done::Replied(_))), is_reply);
                 self.note(done);
             }
             Step::Lose(server) => self.inboxes[*server].clear(),
@@ -278,10 +280,10 @@ fn client_asks_the_next_server_after_a_second_and_stays_with_it() {
     let mut client = ClientMachine::new();
     let start = Instant::now();
     let at = |milliseconds| start + Duration::from_millis(milliseconds);
-    for server in ["a", "b", "a"] {
-        let pings = actions(|actions| client.on_connect(start, server, actions));
-        assert!(pings.is_empty() || pings == [ping(server)]);
+    for server in ["a", "b"] {
+        assert_eq!(actions(|actions| client.on_connect(start, server, actions)), [ping(server)]);
     }
+    assert_eq!(actions(|actions| client.on_connect(start, "a", actions)), []);
     let request = |server: &str, sequence: &str| ClientAction::Send([server, sequence, "x"].into());
     assert_eq!(actions(|actions| client.on_request(at(0), 10, "x".into(), actions)), [request("a", "1")]);
     assert_eq!(actions(|actions| client.on_tick(at(999), actions)), []);
@@ -315,6 +317,64 @@ fn client_pings_quiet_servers_and_forgets_silent_ones_until_they_answer() {
     // Without a reply it fails 3 seconds after it came.
     let failed = ClientAction::Fail { number: 1, request: "x".into() };
     assert!(actions(|actions| client.on_tick(at(9100), actions)).contains(&failed));
+}
+
+#[deadline::test]
+fn client_waits_as_long_as_is_set_and_forgets_all_when_it_is_disconnected() {
+    let milliseconds = Duration::from_millis;
+    let (timeout, retry, ping_interval, ttl) = (350, 100, 150, 400);
+    let mut client = ClientMachine::new().timeout(milliseconds(timeout)).retry(milliseconds(retry));
+    client = client.ping(milliseconds(ping_interval)).ttl(milliseconds(ttl));
+    let start = Instant::now();
+    let at = |time| start + milliseconds(time);
+    client.on_connect(start, "a", &mut VecDeque::new());
+    client.on_connect(start, "b", &mut VecDeque::new());
+    client.on_request(start, 1, "x".into(), &mut VecDeque::new());
+    let sent = ClientAction::Send(["b", "1", "x"].into());
+    assert_eq!(actions(|actions| client.on_tick(at(retry), actions)), [sent]);
+    assert_eq!(actions(|actions| client.on_tick(at(ping_interval), actions)), [ping("a"), ping("b")]);
+    let failed = ClientAction::Fail { number: 1, request: "x".into() };
+    assert!(actions(|actions| client.on_tick(at(timeout), actions)).contains(&failed));
+    let silent = ClientAction::Report(Event::ServerSilent("a".into()));
+    assert!(actions(|actions| client.on_tick(at(ttl), actions)).contains(&silent));
+
+    client.on_request(at(ttl), 2, "x".into(), &mut VecDeque::new());
+    assert!(client.knows("a"));
+    client.on_disconnect();
+    assert!(!client.knows("a"));
+    assert_eq!((client.next_tick(), client.statistics().failed), (None, 2));
+}
+
+#[deadline::test]
+fn request_of_a_silent_server_goes_to_another_one_at_once() {
+    let mut client = ClientMachine::new().retry(Duration::from_secs(10)).ttl(Duration::from_secs(1));
+    let start = Instant::now();
+    client.on_connect(start, "a", &mut VecDeque::new());
+    client.on_connect(start, "b", &mut VecDeque::new());
+    client.on_request(start, 1, "x".into(), &mut VecDeque::new());
+    client.on_message(start + Duration::from_millis(500), ["b", PONG].into(), &mut VecDeque::new());
+    let silent = ClientAction::Report(Event::ServerSilent("a".into()));
+    let sent = ClientAction::Send(["b", "1", "x"].into());
+    assert_eq!(actions(|actions| client.on_tick(start + Duration::from_secs(1), actions)), [silent, sent]);
+}
+
+#[deadline::test]
+fn freelance_machines_report_and_count_messages_that_are_no_replies() {
+    let mut client = ClientMachine::new();
+    let now = Instant::now();
+    client.on_connect(now, "a", &mut VecDeque::new());
+    for frames in [["a", "x"], ["b", PONG]] {
+        let malformed = ClientAction::Report(Event::Malformed(frames.into()));
+        assert_eq!(actions(|actions| client.on_message(now, frames.into(), actions)), [malformed]);
+    }
+    assert_eq!(client.statistics().malformed, 2);
+
+    let mut shotgun = ShotgunMachine::new();
+    let malformed = ShotgunAction::Report(Event::Malformed("x".into()));
+    assert_eq!(actions(|actions| shotgun.on_message("x".into(), actions)), [malformed]);
+    let late = ShotgunAction::Report(Event::LateReply(["", "1", "x"].into()));
+    assert_eq!(actions(|actions| shotgun.on_message(["", "1", "x"].into(), actions)), [late]);
+    assert_eq!((shotgun.statistics().malformed, shotgun.statistics().late), (1, 1));
 }
 
 /// Times that no clock can express are as good as never.

@@ -141,10 +141,14 @@ impl World {
         let Some(message) = current.and_then(|connection| connection.messages.pop_front()) else { return false };
         let is_garbage = message.len() < 2 || !message[0].is_empty();
         self.garbage += u64::from(is_garbage);
+        let is_reply = !is_garbage && self.waits.is_some_and(|waits| message[1] == *waits.to_string().as_bytes());
         let mut actions = VecDeque::new();
-        if let Some(reply) = self.machine.on_message(message, Ok, &mut actions) {
-            let waits = self.waits.take().expect("a request that waits");
-            assert_eq!(reply, [waits.to_string()], "the reply to another request");
+        match self.machine.on_message(message, Ok, &mut actions) {
+            Some(reply) => {
+                let waits = self.waits.take().expect("a request that waits");
+                assert_eq!(reply, [waits.to_string()], "the reply to another request");
+            }
+            None => assert!(!is_reply, "the reply is dropped"),
         }
         self.perform(actions);
         true

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use zmq::{Message, Multipart};
 use zmq_patterns::pirate::machine::{QueueAction, QueueMachine, WorkerAction, WorkerMachine};
-use zmq_patterns::pirate::{HEARTBEAT, Protocol, QueueEvent, READY, WorkerEvent};
+use zmq_patterns::pirate::{HEARTBEAT, Protocol, QueueEvent, QueueStatistics, READY, WorkerEvent};
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Simple, Protocol::Paranoid];
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -67,6 +67,8 @@ struct Run {
     answered: BTreeSet<u32>,
     /// The reply that a worker sends in this step.
     replying: Option<Request>,
+    /// What the events say of the counters.
+    told: QueueStatistics,
 }
 
 fn id(of: char, number: u8) -> Message {
@@ -95,6 +97,7 @@ impl Run {
             cut: BTreeSet::new(),
             answered: BTreeSet::new(),
             replying: None,
+            told: QueueStatistics::default(),
         }
     }
 
@@ -201,6 +204,18 @@ impl Run {
     }
 
     fn note(&mut self, event: QueueEvent) {
+        let told = &mut self.told;
+        let counter = match &event {
+            QueueEvent::WorkerExpired(_) => Some(&mut told.expired),
+            QueueEvent::WorkerGone(_) => Some(&mut told.gone),
+            QueueEvent::WorkerRefused(_) => Some(&mut told.refused),
+            QueueEvent::RequestLost { .. } => Some(&mut told.lost),
+            QueueEvent::LateReply { .. } => Some(&mut told.late),
+            QueueEvent::ClientGone(_) => Some(&mut told.undelivered),
+            QueueEvent::MalformedRequest(_) | QueueEvent::MalformedFromWorker { .. } => Some(&mut told.malformed),
+            _ => None,
+        };
+        counter.into_iter().for_each(|counter| *counter += 1);
         match event {
             QueueEvent::WorkerReady(worker) => assert!(self.known.insert(number(&worker))),
             QueueEvent::WorkerExpired(worker) => {
@@ -224,8 +239,9 @@ impl Run {
         let statistics = self.machine.statistics();
         let (busy, waiting) = (self.machine.busy() as u64, self.machine.waiting() as u64);
         assert_eq!(statistics.requests, statistics.replies + statistics.lost + busy + waiting);
-        assert_eq!(statistics.requests, u64::from(self.next_number));
-        assert_eq!(statistics.replies, self.answered.len() as u64);
+        let mut counted = self.told;
+        (counted.requests, counted.replies) = (self.next_number.into(), self.answered.len() as u64);
+        assert_eq!(statistics, counted);
         assert_eq!((self.machine.busy(), self.machine.workers()), (self.jobs.len(), self.known.len()));
         // Requests wait only while no worker is ready.
         assert!(waiting == 0 || self.jobs.len() == self.known.len());
@@ -430,6 +446,56 @@ fn queue_ignores_more_workers_than_it_may_know() {
         queue.on_worker_message(Instant::now(), [worker, "", "\u{1}"].into(), &mut VecDeque::new());
     }
     assert_eq!((queue.workers(), queue.statistics().refused), (2, 2));
+}
+
+#[deadline::test]
+fn queue_machine_keeps_to_the_times_that_are_set() {
+    let start = Instant::now();
+    let at = |milliseconds: u32| start + MILLISECOND * milliseconds;
+    let mut queue = QueueMachine::new(Protocol::Paranoid).heartbeat(MILLISECOND * 10).liveness(5);
+    queue = queue.request_timeout(MILLISECOND * 70);
+    queue.on_worker_message(start, ["a", "\u{1}"].into(), &mut VecDeque::new());
+    assert_eq!(queue.next_tick(), Some(at(10)));
+    let heartbeat = QueueAction::ToWorker(["a", "\u{2}"].into());
+    assert_eq!(actions(|actions| queue.on_tick(at(49), actions)), [heartbeat]);
+    let expired = QueueAction::Report(QueueEvent::WorkerExpired("a".into()));
+    assert_eq!(actions(|actions| queue.on_tick(at(50), actions)), [expired]);
+
+    queue.on_worker_message(at(100), ["b", "\u{1}"].into(), &mut VecDeque::new());
+    queue.on_request(at(100), ["client", "", "x"].into(), &mut VecDeque::new());
+    queue.on_tick(at(169), &mut VecDeque::new());
+    assert_eq!((queue.next_tick(), queue.busy()), (Some(at(170)), 1));
+    queue.on_tick(at(170), &mut VecDeque::new());
+    assert_eq!((queue.busy(), queue.workers()), (0, 0));
+}
+
+#[deadline::test]
+fn worker_machine_keeps_to_the_times_that_are_set_and_connects_again_after_an_error() {
+    let start = Instant::now();
+    let mut worker = WorkerMachine::new(Protocol::Paranoid).heartbeat(MILLISECOND * 10).liveness(5);
+    worker = worker.pauses(MILLISECOND * 20, MILLISECOND * 30);
+    let mut events = Vec::new();
+    for milliseconds in [0, 10, 49, 50, 69, 70, 120, 150, 200] {
+        let now = start + MILLISECOND * milliseconds;
+        let reported = actions(|actions| worker.on_tick(now, actions)).into_iter().filter_map(|action| match action {
+            WorkerAction::Report(event) => Some((milliseconds, event)),
+            _ => None,
+        });
+        events.extend(reported);
+    }
+    let silent = |milliseconds: u32| WorkerEvent::QueueSilent { retry_in: MILLISECOND * milliseconds };
+    let (ready, heartbeat) = (WorkerEvent::Ready, WorkerEvent::Heartbeat);
+    let first = [(0, ready.clone()), (10, heartbeat.clone()), (49, heartbeat), (50, silent(20)), (70, ready.clone())];
+    assert_eq!(events[..5], first);
+    assert_eq!(events[5..], [(120, silent(30)), (150, ready), (200, silent(30))]);
+
+    let now = start + MILLISECOND * 230;
+    worker.on_tick(now, &mut VecDeque::new());
+    worker.on_message(now, request(7, 1), &mut VecDeque::new());
+    assert!(worker.is_serving());
+    worker.on_disconnect();
+    assert!(!worker.is_serving());
+    assert_eq!(actions(|actions| worker.on_tick(now, actions))[0], WorkerAction::Connect);
 }
 
 /// Times that no clock can express are as good as never.

@@ -60,7 +60,7 @@ pub struct ClientMachine {
     received: Received,
     /// The offset of the next request.
     requested: u64,
-    /// The requests whose chunks have not come.
+    /// The requests whose chunks have not come. One at least while the client is connected.
     under_way: u32,
     /// The last chunk, which shares its memory with the one that was written.
     last: Option<Message>,
@@ -143,7 +143,7 @@ impl ClientMachine {
         if !self.is_connected() {
             return;
         }
-        let is_chunk = message.len() == 1 && message[0].len() <= self.chunk && self.under_way > 0;
+        let is_chunk = message.len() == 1 && message[0].len() <= self.chunk;
         let chunk = if is_chunk { message.pop_front() } else { None };
         let Some(chunk) = chunk else {
             actions.push_back(ClientAction::Report(ClientEvent::Malformed(message)));
