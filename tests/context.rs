@@ -11,7 +11,7 @@ use std::sync::{Arc, Barrier, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, eventually};
+use common::{DEADLINE, eventually, forget};
 use zmq::{Context, Errno, Kind, Message, Pair, PollEvents, PollItem, Pub, Pull, Push, Rep, Req, Socket, poll};
 
 const MOMENT: Duration = Duration::from_millis(50);
@@ -376,11 +376,11 @@ fn calls_fail_and_drop_works_after_shutdown() {
 #[deadline::test]
 fn forgotten_socket_does_not_freeze_the_program() {
     let context = Context::new().unwrap();
-    std::mem::forget(context.socket(Rep).unwrap());
+    forget(context.socket(Rep).unwrap());
     drop(context);
 
     let context = Context::new().unwrap();
-    std::mem::forget(context.owned_socket(Rep).unwrap());
+    forget(context.owned_socket(Rep).unwrap());
     assert_eq!(context.terminate(MOMENT).unwrap_err().errno(), Errno::EAGAIN);
     assert_eq!(context.open_sockets().len(), 1);
 }

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{alone, eventually, pair, role};
+use common::{alone, eventually, forget, pair, role};
 use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Poller, PollerEvent, Pull, Push, Rep, Req, Router, Sub, poll};
 
 const SHORT: Duration = Duration::from_millis(30);
@@ -314,7 +314,7 @@ fn sockets_outlive_the_pollers_that_borrowed_them() {
     let mut poller = Poller::new().unwrap();
     poller.add(&a, 1, PollEvents::POLLIN).unwrap();
     assert_eq!(ready(&mut poller, Duration::ZERO), []);
-    std::mem::forget(poller);
+    forget(poller);
     thread::scope(|scope| {
         scope.spawn(move || a.send("from another thread").unwrap());
     });

@@ -37,8 +37,17 @@ use zmq::{
 #[allow(unused_imports, reason = "as above")]
 pub use python::python_program;
 
+/// The factor for the times of tests, for programs that are slow, as with a sanitizer.
+pub const PATIENCE: u32 = match option_env!("ZMQ_TEST_PATIENCE") {
+    Some(factor) => match u32::from_str_radix(factor, 10) {
+        Ok(factor) => factor,
+        Err(_) => panic!("ZMQ_TEST_PATIENCE is not a number"),
+    },
+    None => 1,
+};
+
 /// The time after which a test counts as hung.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(60 * PATIENCE as u64);
 
 /// Reads the return code of a C function that returns 0 or -1.
 pub fn outcome(rc: c_int) -> Result<(), Errno> {
@@ -97,6 +106,12 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < DEADLINE, "never came true: {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Forgets a value as [`std::mem::forget`] does, except that LeakSanitizer does not take it for a leak: a list names it.
+pub fn forget<T>(value: T) {
+    static FORGOTTEN: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    FORGOTTEN.lock().unwrap().push(Box::into_raw(Box::new(value)) as usize);
 }
 
 /// An endpoint of tcp with a port that the system chooses.
@@ -443,6 +458,8 @@ pub fn c_program(source: &str) -> PathBuf {
     if linked::DRAFT == "1" {
         flags.push("-DZMQ_BUILD_DRAFT_API".to_owned());
     }
+    // A libzmq with a sanitizer needs it in the program too.
+    flags.extend(std::env::var("CFLAGS").iter().flat_map(|own| own.split_whitespace()).map(str::to_owned));
     compile(source, &flags)
 }
 

@@ -12,8 +12,7 @@
 //! be an abort, so a program runs in a child process; and it may need several runs to show again, so shrinking counts.
 //!
 //! The environment: `ZMQ_MIX_SECONDS` is the time (20), `ZMQ_MIX_SEED` the first seed, `ZMQ_MIX_ONLY=1` runs that seed
-//! alone, again and again, and `ZMQ_MIX_PROGRAM` is a file with a program to run instead. `ZMQ_MIX_PATIENCE` is the factor
-//! for all times, for sanitizers.
+//! alone, again and again, and `ZMQ_MIX_PROGRAM` is a file with a program to run instead.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -38,8 +37,11 @@ use program::Program;
 /// The test whose child processes run programs.
 const RUNNER: &str = "random_programs_find_no_fault";
 
+/// A new directory: a test that ends removes its own.
 fn directory() -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mix-{}", std::process::id()));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = format!("mix-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&directory).expect("a directory");
     directory
 }

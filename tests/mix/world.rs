@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use zmq::security::Authenticator;
 use zmq::{Context, Kind, Message, Socket};
 
+use crate::common::PATIENCE;
 use crate::common::rng::Rng;
 use crate::content;
 use crate::ops::Thread;
@@ -27,14 +28,9 @@ pub fn fault(text: &str) -> ! {
     std::process::exit(FAULT)
 }
 
-/// The factor for all times: sanitizers are slow.
-pub fn patience() -> u32 {
-    std::env::var("ZMQ_MIX_PATIENCE").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1)
-}
-
 /// The longest time that a message or an event may take.
 pub fn within() -> Duration {
-    Duration::from_secs(10) * patience()
+    Duration::from_secs(10) * PATIENCE
 }
 
 /// The number of endpoints that threads share.
@@ -121,7 +117,7 @@ impl World {
     /// A socket of the world's context whose linger lets its context end.
     pub fn socket(&self, kind: Kind) -> zmq::Result<Socket<'static>> {
         let socket = self.context.owned_socket(kind)?;
-        socket.set_linger(Some(Duration::from_secs(3) * patience()))?;
+        socket.set_linger(Some(Duration::from_secs(3) * PATIENCE))?;
         Ok(socket)
     }
 }
@@ -231,7 +227,7 @@ pub fn run(program: &Program, trace: bool) {
     world.messages.lock().unwrap().clear();
     end(world);
     content::check_shared();
-    content::check_owners(Duration::from_secs(2) * patience());
+    content::check_owners(Duration::from_secs(2) * PATIENCE);
     done.store(true, Ordering::SeqCst);
     let _ = std::fs::remove_dir_all(&directory);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use zmq::{Context, Errno, Gather, PollEvents, PollItem, Poller, Pull, Push, Scatter, Socket, poll};
 use zmq_patterns::Proxy;
 
-use crate::common::{DEADLINE, bound, context, kinds};
+use crate::common::{DEADLINE, bound, context, eventually, kinds};
 
 /// One socket of each kind.
 fn sockets(context: &Context) -> Vec<Socket<'_>> {
@@ -64,6 +64,8 @@ fn proxy_of_thread_safe_and_other_sockets_ends_at_the_shutdown() {
         let proxy = proxy.unwrap();
         thread::sleep(Duration::from_millis(10));
         context.shutdown().unwrap();
+        // A proxy that has not noticed the shutdown takes the end from `terminate`.
+        eventually("the proxy ends", || !proxy.is_running());
         assert_eq!(proxy.terminate().unwrap_err().error().errno(), Errno::ETERM);
     }
 }

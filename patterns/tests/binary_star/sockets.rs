@@ -15,9 +15,10 @@ use zmq_patterns::binary_star::{
 };
 use zmq_patterns::{Ended, ReactorError, TryEvent};
 
-use crate::common::{self, DEADLINE, HeldPort, eventually};
+use crate::common::{self, DEADLINE, HeldPort, PATIENCE, eventually};
 
-const HEARTBEAT: Duration = Duration::from_millis(200);
+/// A busy machine must not keep a node from its peer for two heartbeats.
+const HEARTBEAT: Duration = Duration::from_millis(200 * PATIENCE as u64);
 
 /// The endpoints of a pair: for states and for requests, and those by which the nodes hear each other.
 struct Place {

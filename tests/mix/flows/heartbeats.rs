@@ -9,8 +9,9 @@ use zmq::{Kind, Message};
 
 use super::cut::PAIRS;
 use super::{Flow, Result, Stop};
+use crate::common::PATIENCE;
 use crate::ops::hostile;
-use crate::world::{patience, within};
+use crate::world::within;
 
 /// A connection with heartbeats stays, for all kinds, all transports, and all TTLs that its peer announces.
 pub fn run(flow: &mut Flow<'_>) -> Result {
@@ -80,7 +81,7 @@ pub fn at_mark(flow: &mut Flow<'_>) -> Result {
     ];
     /// The number of sends in a row, a millisecond apart, that find no room.
     const REFUSED: u32 = 50;
-    let timeout = Duration::from_millis(150) * patience();
+    let timeout = Duration::from_millis(150) * PATIENCE;
     let (from, to) = *flow.rng.pick(PAIRS);
     let (sender, receiver) = (flow.socket(from)?, flow.socket(to)?);
     sender.set_linger(Some(Duration::ZERO))?;
