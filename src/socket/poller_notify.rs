@@ -83,7 +83,7 @@ impl Core {
         }
     }
 
-    /// Adds a poller, which is notified of every use from now on. False if it was added before.
+    /// Adds a poller, which is notified of the next use. False if it was added before.
     pub(crate) fn add_poller(&self, used: &Arc<Used>, place: usize) -> bool {
         let mut pollers = lock(&self.pollers.pollers);
         if pollers.iter().any(|poller| Arc::ptr_eq(used, &poller.used)) {

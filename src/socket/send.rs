@@ -536,7 +536,7 @@ impl Core {
                         _ => Ok(false),
                     };
                 }
-                self.send_refused(&mut RawMessage::copy_of(part.as_ref()), true, place())?;
+                self.send_refused_bytes(part.as_ref(), place())?;
             }
         }
         self.note_part(false);
@@ -554,8 +554,21 @@ impl Core {
     #[cold]
     #[inline(never)]
     fn send_refused(&self, part: &mut RawMessage, is_refused: bool, place: Place) -> Result<(), PartFailed> {
+        let checked = if is_refused { self.check_refused(&place) } else { Ok(()) };
+        self.send_checked(part, checked, place)
+    }
+
+    /// Sends a copy of a part that the fast path has refused.
+    #[cold]
+    #[inline(never)]
+    fn send_refused_bytes(&self, part: &[u8], place: Place) -> Result<(), PartFailed> {
+        // The copy allocates, which may change the error number.
+        let checked = self.check_refused(&place);
+        self.send_checked(&mut RawMessage::copy_of(part), checked, place)
+    }
+
+    fn send_checked(&self, part: &mut RawMessage, checked: Result<(), Errno>, place: Place) -> Result<(), PartFailed> {
         let Place { begun, more, wait } = place;
-        let checked = if is_refused { self.check_refused(begun, wait) } else { Ok(()) };
         match checked.and_then(|()| self.send_part(part, more, wait)) {
             Ok(()) => Ok(()),
             Err(Errno::ECONNRESET) if begun => Err(PartFailed { errno: Errno::EAGAIN, begun }),
@@ -568,13 +581,13 @@ impl Core {
     }
 
     /// Checks the error of the fast path's last call, which has refused a part. `Ok` if the part may be sent again.
-    fn check_refused(&self, begun: bool, wait: Wait) -> Result<(), Errno> {
+    fn check_refused(&self, place: &Place) -> Result<(), Errno> {
         let errno = self.raw.errno();
-        if begun {
+        if place.begun {
             // The fast path has left no note of the parts before.
             self.note_part(true);
         }
-        match wait {
+        match place.wait {
             // A second try is wrong here: libzmq says once that the peer has gone, and the next part begins a message.
             Wait::No if errno != Errno::EINTR => Err(errno),
             Wait::No => Ok(()),
