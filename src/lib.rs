@@ -121,8 +121,8 @@
 //!    `vmci://` connection (feature `vmci`; off by default). All assertions that can be reached are in
 //!    [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
 //! 2. A socket over `tcp://` or `ws://` closes, and its peer takes nothing for as long as [`Socket::handshake_ivl`] (30 s), or
-//!    the system is not Linux. If a message or heartbeat of the peer is unread or comes
-//!    afterwards, the system drops what it has not transmitted ([`Socket::set_linger`]).
+//!    the system is not Linux. If a message or heartbeat of the peer is unread or comes afterwards, the system drops what it
+//!    has not transmitted ([`Socket::set_linger`]).
 //! 3. The faults that the patches 1011 and 1025 cure. A ROUTER does not serve a peer that comes back before its old messages
 //!    are read. A client of a local port without a server can stay connected to itself.
 //!

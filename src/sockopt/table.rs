@@ -80,11 +80,10 @@ options! {
     /// [surprises](crate::surprises#the-end-of-a-context-waits-without-end-for-unsent-messages).
     ///
     /// A message counts as sent once the system has it; over `tcp://` and `ws://` on Linux, once the system of the peer has
-    /// it. The peer is given up if it takes nothing for as long as
-    /// [`Socket::handshake_ivl`](crate::Socket::handshake_ivl), or 30 s if that is `None`. On other systems, and with a libzmq without the patches, the
-    /// system drops what it has not transmitted if it holds unread data of the peer when the connection is closed, or if the
-    /// peer sends something afterwards, such as a heartbeat. A socket that awaits the peer's answer before it closes loses
-    /// nothing there either.
+    /// it. The peer is given up if it takes nothing for as long as [`Socket::handshake_ivl`](crate::Socket::handshake_ivl), or
+    /// for 30 s if that is `None`. On other systems, and with a libzmq without the patches, the system drops what it has not
+    /// transmitted if it holds unread data of the peer when the connection is closed, or if the peer sends something
+    /// afterwards, such as a heartbeat. A socket that awaits the peer's answer before it closes loses nothing there either.
     "ZMQ_LINGER" = ZMQ_LINGER: Int by (OrDefault<Milliseconds> => Option<Duration>), [linger] [set_linger], SocketType,
         Duration::from_millis(1500) => Some(Duration::from_millis(1500));
 

@@ -57,6 +57,21 @@ pub fn cpu_time_of_rest() -> Duration {
 /// The system does not let this process filter its system calls.
 #[cfg(target_os = "linux")]
 pub fn fail_system_call(number: libc::c_long, argument: Option<(usize, u32)>, errno: c_int) -> io::Result<()> {
+    filter_system_call(number, argument, libc::SECCOMP_RET_ERRNO | errno as u32, 0).map(drop)
+}
+
+/// As [`fail_system_call`], with an action and flags of seccomp. Returns the result of the call that adds the filter.
+///
+/// # Errors
+///
+/// As [`fail_system_call`].
+#[cfg(target_os = "linux")]
+pub fn filter_system_call(
+    number: libc::c_long,
+    argument: Option<(usize, u32)>,
+    action: u32,
+    flags: c_ulong,
+) -> io::Result<libc::c_long> {
     let load = |offset: usize| filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset as u32);
     let skip_unless = |value: u32, skipped: u8| filter(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, skipped, value);
     let answer = |action: u32| filter(libc::BPF_RET | libc::BPF_K, 0, 0, action);
@@ -71,16 +86,19 @@ pub fn fail_system_call(number: libc::c_long, argument: Option<(usize, u32)>, er
     } else {
         program.push(skip_unless(number as u32, 1));
     }
-    program.push(answer(libc::SECCOMP_RET_ERRNO | errno as u32));
+    program.push(answer(action));
     program.push(answer(libc::SECCOMP_RET_ALLOW));
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     // SAFETY: takes numbers alone.
     let rc = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1 as c_ulong, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) };
-    // SAFETY: the pointer is to a program with the length that it says, which the call copies.
-    if rc != 0 || unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) } != 0 {
+    if rc != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(())
+    // SAFETY: the pointer is to a program with the length that it says, which the call copies.
+    match unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) } {
+        -1 => Err(io::Error::last_os_error()),
+        result => Ok(result),
+    }
 }
 
 /// As [`fail_system_call`], for several calls.

@@ -124,15 +124,15 @@ fn ws_client_of_a_port_without_a_server_does_not_connect_to_itself() {
 #[deadline::test(patches = [92])]
 fn refused_ipc_connecter_tries_again_until_its_socket_disconnects() {
     in_own_process("connecter::refused_ipc_connecter_tries_again_until_its_socket_disconnects", || {
-        // New memory is not zero. A sanitizer sees to that itself, and has no `mallopt`.
-        // SAFETY: changes what the allocator writes into memory that nobody uses.
+        // The allocator fills new memory with a byte that is not zero. Under a sanitizer the call does nothing: it fills itself.
+        // SAFETY: has no preconditions.
         unsafe { libc::mallopt(libc::M_PERTURB, 0x55) };
         let context = Context::new().unwrap();
         let socket = context.socket(Push).unwrap();
         socket.set_reconnect_stop(ReconnectStop::AFTER_DISCONNECT).unwrap();
         socket.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
         let monitor = socket.monitor(Events::CONNECT_RETRIED).unwrap();
-        // A name that nobody has bound refuses connections.
+        // Nobody binds this name, so a connection to it is refused.
         let endpoint = format!("ipc://@zmq-nobody-{}", std::process::id());
         socket.connect(&endpoint).unwrap();
         let tries_again = || monitor.next_event(SHORT * 10).unwrap().is_some();

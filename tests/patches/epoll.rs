@@ -2,13 +2,14 @@
 
 use std::ffi::{c_ulong, c_void};
 use std::fs::File;
-use std::mem::{MaybeUninit, offset_of};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::sync::mpsc;
 use std::{io, thread};
 
 use zmq::{Dealer, PollEvents, PollItem, Pull, Push, Router, poll};
 
+use crate::common::descriptors::filter_system_call;
 use crate::common::{DEADLINE, TCP, context, next, skip_unless};
 
 /// `SECCOMP_IOCTL_NOTIF_RECV` and `SECCOMP_IOCTL_NOTIF_SEND`.
@@ -17,28 +18,13 @@ const SEND: c_ulong = 0xc018_2101;
 
 /// From now on this thread and those that it starts ask the returned file before each `epoll_ctl`.
 fn ask_before_epoll_ctl() -> io::Result<File> {
-    let filter = |code: u32, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf, k };
-    let number = offset_of!(libc::seccomp_data, nr) as u32;
-    let mut program = [
-        filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, number),
-        filter(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, libc::SYS_epoll_ctl as u32),
-        filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_USER_NOTIF),
-        filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: takes numbers alone.
-    let rc = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1 as c_ulong, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) };
-    if rc != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let (mode, flags) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER);
-    // SAFETY: the pointer is to a program with the length that it says, which the call copies.
-    let fd = unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program) };
-    // SAFETY: the descriptor is new, and nobody else's.
-    if fd == -1 { Err(io::Error::last_os_error()) } else { Ok(unsafe { File::from_raw_fd(fd as i32) }) }
+    let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    let fd = filter_system_call(libc::SYS_epoll_ctl, None, libc::SECCOMP_RET_USER_NOTIF, flags)?;
+    // SAFETY: the call has just opened the descriptor, and nothing else owns it.
+    Ok(unsafe { File::from_raw_fd(fd as i32) })
 }
 
-/// Answers each call, until the threads have ended: of this many `EPOLL_CTL_ADD`, one succeeds. Returns how many failed.
+/// Answers each call until the threads have ended. One `EPOLL_CTL_ADD` in `period` succeeds. Returns how many failed.
 fn refuse_watches(calls: &File, period: usize) -> usize {
     let (mut adds, mut refused) = (0, 0);
     loop {

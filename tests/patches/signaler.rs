@@ -7,7 +7,7 @@ use zmq::{Dealer, Message};
 use crate::common::descriptors::fail_system_call;
 use crate::common::{DEADLINE, context, skip_unless};
 
-/// Without the patch, libzmq takes a thread in which `getpid` fails for a forked child, and leaves out its wake-ups.
+/// `getpid` fails in this thread. Without the patch, libzmq then believes that it is in a forked child, and wakes nobody.
 #[deadline::test(patches = [2002])]
 fn messages_are_exchanged_without_calls_of_getpid() {
     let context = context();

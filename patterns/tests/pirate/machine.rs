@@ -67,7 +67,7 @@ struct Run {
     answered: BTreeSet<u32>,
     /// The reply that a worker sends in this step.
     replying: Option<Request>,
-    /// What the events say of the counters.
+    /// The counters that the events add up to.
     told: QueueStatistics,
 }
 
